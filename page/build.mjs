@@ -3,6 +3,7 @@
 //
 //   node build.mjs [--out DIR]     the page
 //   node build.mjs --tests         the tests, for node --test
+//   node build.mjs --bench         the benchmarks
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -17,8 +18,8 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const ASSETS = resolve(HERE, "../src/ringback/web/page/assets");
 // Where the server serves the assets.
 const BASE = "/ui/assets/";
-// Stands in what is bundled until the name is known.
-const WORKER_URL = "{{worker.js}}";
+// What stands in the scripts until a name is known, as in index.html.
+const DEFINED = { WORKER_URL: "{{worker.js}}", LICENCES_URL: "{{licences.txt}}" };
 // The evergreen browsers of the beginning of 2025: light-dark(), CSS nesting, :has(), dialog.
 const TARGET = ["chrome130", "edge130", "firefox132", "safari18"];
 
@@ -50,7 +51,7 @@ async function bundle(...entryPoints) {
     charset: "utf8",
     // Collected whole by licences() instead.
     legalComments: "none",
-    define: { WORKER_URL: JSON.stringify(WORKER_URL) },
+    define: Object.fromEntries(Object.entries(DEFINED).map(([name, url]) => [name, JSON.stringify(url)])),
     plugins: [oneRuntime],
   });
   const files = new Map(outputFiles.map(({ path, contents }) => [basename(path), Buffer.from(contents)]));
@@ -97,13 +98,12 @@ async function buildPage(out) {
   const { "main.js": main, "worker.js": worker, ...chunks } = Object.fromEntries(scripts);
   for (const name of Object.keys(chunks).sort()) add(name, chunks[name], name);
   add("worker.js", worker);
-  add("main.js", Buffer.from(main.toString().replaceAll(WORKER_URL, BASE + names["worker.js"])));
   add("style.css", styles.get("style.css"));
   add("icon.svg", await readFile(join(HERE, "src/icon.svg")));
   add("licences.txt", await licences(inputs));
-  const frame = await readFile(join(HERE, "src/index.html"), "utf8");
-  const filled = frame.replaceAll(/\{\{([\w.]+)\}\}/g, (_, name) => BASE + names[name]);
-  files.set("index.html", Buffer.from(filled));
+  const fill = (text) => Buffer.from(text.replaceAll(/\{\{([\w.]+)\}\}/g, (_, name) => BASE + names[name]));
+  add("main.js", fill(main.toString()));
+  files.set("index.html", fill(await readFile(join(HERE, "src/index.html"), "utf8")));
   const sorted = Object.fromEntries(Object.entries(names).sort(([one], [other]) => (one < other ? -1 : 1)));
   await write(out, files, Buffer.from(`${JSON.stringify(sorted, null, 2)}\n`));
 }
@@ -123,28 +123,32 @@ async function write(out, files, manifest) {
   console.log(`${"in all".padEnd(37)} ${String(total).padStart(8)} gzipped, in ${relative(process.cwd(), out) || "."}`);
 }
 
-async function buildTests() {
-  const out = join(HERE, "build/test");
+/** Programs for node out of a folder: the files whose names end so. */
+async function buildForNode(folder, ending) {
+  const out = join(HERE, "build", folder);
   await rm(out, { recursive: true, force: true });
-  const entries = (await readdir(join(HERE, "test"), { recursive: true })).filter((name) => /\.test\.tsx?$/.test(name));
+  const entries = (await readdir(join(HERE, folder), { recursive: true })).filter((name) => ending.test(name));
   await build({
     absWorkingDir: HERE,
     // In one folder, where every version of node finds them.
     entryPoints: entries.map((name) => ({
-      in: join("test", name),
+      in: join(folder, name),
       out: name.replaceAll(sep, "-").replace(/\.tsx?$/, ""),
     })),
-    outdir: "build/test",
+    outdir: join("build", folder),
     bundle: true,
     platform: "node",
     format: "esm",
     target: "node20",
     packages: "external",
     sourcemap: "inline",
-    define: { WORKER_URL: '""' },
+    define: { WORKER_URL: '""', LICENCES_URL: '""' },
   });
 }
 
-const { values } = parseArgs({ options: { out: { type: "string" }, tests: { type: "boolean" } } });
-if (values.tests) await buildTests();
+const { values } = parseArgs({
+  options: { out: { type: "string" }, tests: { type: "boolean" }, bench: { type: "boolean" } },
+});
+if (values.tests) await buildForNode("test", /\.test\.tsx?$/);
+else if (values.bench) await buildForNode("bench", /\.ts$/);
 else await buildPage(values.out ? resolve(values.out) : ASSETS);

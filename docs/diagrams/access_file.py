@@ -9,7 +9,7 @@ docs/diagrams/access_file.py --write docs/security/access.md put them into the p
 import sys
 from collections.abc import Iterator
 
-import page
+import block
 
 from ringback.cli.access_file.identities import GRANT, IDENTITY
 from ringback.cli.access_file.keys import Keys
@@ -40,4 +40,4 @@ def _lines(title: str, keys: Keys) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(page.main("access-file", tables(), language=""))
+    sys.exit(block.main("access-file", tables(), language=""))

@@ -13,8 +13,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import block
 import grimp
-import page
 
 _PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 _ROOT = "ringback"
@@ -63,4 +63,4 @@ def _is_implied(graph: grimp.ImportGraph, importer: str, imported: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(page.main("floors", diagram()))
+    sys.exit(block.main("floors", diagram()))

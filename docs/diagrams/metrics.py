@@ -9,7 +9,7 @@ docs/diagrams/metrics.py --write docs/metrics.md put it into the page
 import sys
 from collections.abc import Iterator
 
-import page
+import block
 
 from ringback.metrics.catalogue import ALL
 
@@ -27,4 +27,4 @@ def _lines() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(page.main("metrics", table(), language=""))
+    sys.exit(block.main("metrics", table(), language=""))

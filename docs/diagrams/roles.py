@@ -9,7 +9,7 @@ docs/diagrams/roles.py --write docs/security.md put it into the page
 import sys
 from collections.abc import Iterator
 
-import page
+import block
 
 from ringback.application.access import RIGHT_FOR, ROLES_WITH, Grant, Right, Role
 
@@ -45,4 +45,4 @@ def _cell(role: Role, right: Right) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(page.main("roles", table(), language=""))
+    sys.exit(block.main("roles", table(), language=""))

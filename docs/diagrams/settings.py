@@ -9,7 +9,7 @@ docs/diagrams/settings.py --write docs/configuration.md  put it into the page
 import sys
 from collections.abc import Iterator
 
-import page
+import block
 
 from ringback.cli.settings.setting import Setting
 from ringback.cli.settings.table import SETTINGS
@@ -47,4 +47,4 @@ def _default(setting: Setting) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(page.main("settings", table(), language=""))
+    sys.exit(block.main("settings", table(), language=""))

@@ -5,14 +5,14 @@
     docs/diagrams/states.py --check docs/architecture.md   fail when the page shows another one
     docs/diagrams/states.py --write docs/architecture.md   put it into the page
 
-Between which lines it stands there, `page.py` says.
+Between which lines it stands there, `block.py` says.
 """
 
 import re
 import sys
 from collections.abc import Iterator
 
-import page
+import block
 
 from ringback.domain import lifecycle
 from ringback.domain.callback import TERMINAL, State
@@ -62,4 +62,4 @@ def _in_words(kind: type[Event]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(page.main("states", diagram()))
+    sys.exit(block.main("states", diagram()))

@@ -4,7 +4,7 @@ import { render } from "preact";
 
 import { startKeys } from "./app/keys.js";
 import { startRouter } from "./app/router.js";
-import { identity, keyOf, loadSession, sessionEnded } from "./app/session.js";
+import { identity, isShown, keyOf, loadSession, sessionEnded } from "./app/session.js";
 import { Shell } from "./app/shell.js";
 import { startTheme } from "./app/theme.js";
 import { connect, link } from "./live/connection.js";
@@ -17,7 +17,7 @@ render(<Shell />, document.body);
 // Streams begin when there is somebody to whom something may be shown.
 const stop = effect(() => {
   const who = identity.value;
-  if (!who || (who.signInNeeded && !who.signedIn)) return;
+  if (!who || !isShown(who)) return;
   queueMicrotask(() => {
     stop();
     connect(keyOf(who));

@@ -102,7 +102,17 @@ void test("all outcomes are shown in one order, and those of a newer server afte
 });
 
 void test("a half hour stands out when last week's and its neighbours' are far below", () => {
-  assert.deepEqual(unusualHalfHours([4, 5, 23, 24, 24], [0, 0, 0, 10, 0]), [false, true, false, true, true]);
+  const others = [9, 9, 9, 9, 9];
+  const unusual = unusualHalfHours({ counts: [4, 5, 23, 24, 24], others }, { counts: [0, 0, 0, 10, 0], others });
+  assert.deepEqual(unusual, [false, true, false, true, true]);
+});
+
+void test("where ten times as much is dialled, ten times as many are usual", () => {
+  const lastWeek = { counts: [2, 2, 2], others: [10, 10, 10] };
+  assert.deepEqual(unusualHalfHours({ counts: [20, 20, 71], others: [10, 100, 100] }, lastWeek), [true, false, true]);
+  // Nothing was dialled then: there is no usual.
+  const nothing = { counts: [0], others: [0] };
+  assert.deepEqual(unusualHalfHours({ counts: [20], others: [100] }, nothing), [false]);
 });
 
 void test("what stands out is told with its times", () => {

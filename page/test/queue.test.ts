@@ -47,19 +47,20 @@ function picture(
 
 const DETAILS: [queue: MessageInitShape<typeof GetQueueResponseSchema>, detail: string, attention: string | null][] = [
   [
-    { state: QueueState.NO_DIALER, noDialerSince: time("2026-11-26T12:54:10Z") },
+    { state: QueueState.NO_DIALER, capacity: 5, noDialerSince: time("2026-11-26T12:54:10Z") },
     "since 13:54:10",
     "Sales has no dialer",
   ],
-  [{ state: QueueState.NO_DIALER }, "", "Sales has no dialer"],
+  [{ state: QueueState.NO_DIALER, capacity: 5 }, "", "Sales has no dialer"],
+  [{ state: QueueState.NO_DIALER }, "and capacity is 0", "Sales has no dialer"],
   [
     { state: QueueState.PAUSED, pausedBy: "ops", pauseTime: time("2026-11-26T12:41:03Z") },
-    "by ops since 13:41:03",
+    "since 13:41:03 by ops",
     "Sales is paused",
   ],
   [{ state: QueueState.PAUSED, pauseTime: time("2026-11-25T12:41:03Z") }, "since 25 Nov 13:41:03", "Sales is paused"],
   [{ state: QueueState.PAUSED }, "", "Sales is paused"],
-  [{ state: QueueState.DIALING_OFF, pausedBy: "ops" }, "capacity is 0, by ops", "Sales does not dial"],
+  [{ state: QueueState.DIALING_OFF, pausedBy: "ops" }, "capacity is 0 by ops", "Sales does not dial"],
   [{ state: QueueState.DIALING_OFF }, "capacity is 0", "Sales does not dial"],
   [
     { state: QueueState.AGENTS_DO_NOT_ANSWER, agentsRestUntil: time("2026-11-26T13:07:00Z") },
@@ -136,6 +137,7 @@ void test("estimates are in words that are read at a glance", () => {
   assert.equal(estimateOf(picture({ state: QueueState.OPEN })), "—");
   assert.equal(estimateOf(picture({ state: QueueState.PAUSED })), "paused");
   assert.equal(estimateOf(picture({ state: QueueState.DIALING_OFF })), "none");
+  assert.equal(estimateOf(picture({ state: QueueState.NO_DIALER, estimatedWait: { seconds: 290n } })), "none");
   assert.equal(estimateOf(picture({ state: QueueState.CLOSED, scheduled: 58 })), "58 scheduled");
   assert.equal(estimateOf(picture({ state: QueueState.CLOSED })), "closed");
 });

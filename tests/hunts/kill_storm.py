@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a p
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1.directory_service_pb2 import ListServicesRequest, Service
+from tests.hunts import counts
 from tests.hunts.calls import connect
 from tests.hunts.checker import EXPIRED, FAILED, QUEUED, SCHEDULED, Checker, Fold
 from tests.hunts.clients import Client
@@ -146,6 +147,7 @@ class Storm:
         self.checker.compare(listed)
         self.checker.confirm(self.ledger.returned)
         self.findings += self.ledger.verdict(listed)
+        self.findings += await counts.differences(self.api, listed)
         filtered = await self.api.list_all(states=_FILTERED)
         with suppress(TimeoutError):  # the other watch was quicker
             async with asyncio.timeout(_CATCH_UP_S):

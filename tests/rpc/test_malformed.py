@@ -199,6 +199,20 @@ OTHER_CALLS: list[tuple[str, Call, grpc.StatusCode, str, tuple[str, ...]]] = [
         (),
     ),
     (
+        "history of no callback, with a negative page size",
+        lambda api: api.callbacks.ListCallbackEvents(pb.ListCallbackEventsRequest(page_size=-1)),
+        INVALID,
+        "INVALID_FIELD",
+        ("key", "page_size"),
+    ),
+    (
+        "trace of no attempt of no callback",
+        lambda api: api.callbacks.GetCallTrace(pb.GetCallTraceRequest(key=by_id("7"))),
+        INVALID,
+        "INVALID_FIELD",
+        ("key.callback_id", "attempt"),
+    ),
+    (
         "watch with a bad resume token",
         lambda api: api.callbacks.WatchCallbacks(pb.WatchCallbacksRequest(resume_token="💥")).read(),
         INVALID,

@@ -67,6 +67,15 @@ def test_a_span_of_time_may_be_open() -> None:
     assert access_paths(CallbackFilter(due_after=NOW)) == [AccessPath(Index.DUE, [(time_us(NOW), None)])]
 
 
+def test_ends_are_looked_up_within_the_services_that_are_named() -> None:
+    span = (time_us(NOW), None)
+    assert access_paths(CallbackFilter(end_after=NOW)) == [AccessPath(Index.END, [(None, *span)])]
+    [_, by_end] = access_paths(CallbackFilter(end_after=NOW, service_ids=("a", "b", "a")))
+    assert by_end == AccessPath(Index.END, [("a", *span), ("b", *span)])
+    many = CallbackFilter(end_after=NOW, service_ids=tuple(map(str, range(MAX_STREAMS + 1))))
+    assert access_paths(many) == [AccessPath(Index.END, [(None, *span)])]
+
+
 def test_tasks_are_looked_up_together_however_many() -> None:
     ids = tuple(map(str, range(1000)))
     assert access_paths(CallbackFilter(external_task_ids=ids)) == [AccessPath(Index.TASK, [ids])]

@@ -169,6 +169,15 @@ async def test_a_count_is_that_of_what_matches(full_store: Store, wanted: Callba
     assert await full_store.count(wanted) == {state: StateCount(expected[state]) for state in State}
 
 
+async def test_what_is_named_twice_is_counted_once(full_store: Store) -> None:
+    twice = CallbackFilter(
+        states=(State.QUEUED, State.QUEUED), service_ids=(SERVICE.service_id,) * 2, external_task_ids=("task-0",) * 2
+    )
+    for wanted in (twice, replace(twice, external_task_ids=()), CallbackFilter(states=twice.states)):
+        expected = Counter(callback.state for callback in matching(wanted))
+        assert (await full_store.count(wanted))[State.QUEUED] == StateCount(expected[State.QUEUED])
+
+
 async def test_an_empty_store_has_an_empty_list(store: Store) -> None:
     for page in (await store.list(MATCH_ALL, "", 10), await store.snapshot(MATCH_ALL, "", 10)):
         assert (page.number, list(page.callbacks), page.more) == (0, [], False)

@@ -23,8 +23,11 @@ def copy_of_database(folder: Path) -> Path:
 
 
 def as_said(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    """Return messages in the form of `SAID`."""
-    return [MessageToDict(message, preserving_proto_field_name=True) for message in messages]
+    """Return messages in the form of `SAID`: without what that version stored and did not say."""
+    said = [MessageToDict(message, preserving_proto_field_name=True) for message in messages]
+    for message in said:
+        message.get("callback", message).pop("due_time", None)
+    return said
 
 
 def named(task: str) -> dict[str, Any]:

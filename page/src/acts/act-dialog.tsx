@@ -34,6 +34,7 @@ export function ActDialog(props: {
   const busy = sending.busy.value;
   const form = useRef<HTMLFormElement>(null);
   const noteId = useId();
+  const saidId = useId();
   const refusal = sending.refusal.value;
   useEffect(() => {
     // The first field that is wrong has the focus: what is wrong is read with it.
@@ -46,15 +47,15 @@ export function ActDialog(props: {
     if (!off) props.onSend();
   };
   return (
-    <Dialog title={props.title} onClose={props.onClose} class={props.wide ? "wide" : ""}>
+    <Dialog title={props.title} onClose={props.onClose} class={props.wide ? "wide" : ""} describedBy={saidId}>
       <form ref={form} noValidate onSubmit={submit}>
-        <div role="status">
+        <div id={saidId}>
           <p class="stands">{said.now}</p>
           {said.happens !== "" && <p>{said.happens}</p>}
           {said.final !== "" && <p>{said.final}</p>}
         </div>
         {said.meanwhile !== "" && <p class="sub">{said.meanwhile}</p>}
-        {changes.length > 0 && <Changes changes={changes} />}
+        <div role="status">{changes.length > 0 && <Changes changes={changes} now={said.now} />}</div>
         {props.children}
         {refusal !== null && <RefusedAct refusal={refusal} others={sending.others.value} help={props.help} />}
         <div class="act">
@@ -80,9 +81,10 @@ export function ActDialog(props: {
   );
 }
 
-function Changes({ changes }: { changes: readonly string[] }): JSX.Element {
+/** How it stands is said again here: a screen reader says what is new, and this is. */
+function Changes({ changes, now }: { changes: readonly string[]; now: string }): JSX.Element {
   return (
-    <div class="changed" role="status">
+    <div class="changed">
       <p>
         <Glyph name="warn" /> It has changed since you opened this:
       </p>
@@ -91,6 +93,7 @@ function Changes({ changes }: { changes: readonly string[] }): JSX.Element {
           <li key={change}>{change}</li>
         ))}
       </ul>
+      <p class="vh">{now}</p>
     </div>
   );
 }

@@ -8,16 +8,24 @@ import { CancelDialog } from "./cancel-dialog.js";
 import { CreateDialog, type Prefill } from "./create-dialog.js";
 import { PauseDialog } from "./pause-dialog.js";
 import { ResolveDialog } from "./resolve-dialog.js";
+import { type Act, sentence } from "./sentences.js";
 import { UpdateDialog } from "./update-dialog.js";
+import { writing } from "./writing.js";
 
 export { ActButton, whyOff } from "./act-button.js";
 export { pending } from "./pending.js";
 
 type Opened =
   | { act: "create"; prefill: Prefill }
-  | { act: "cancel" | "reschedule" | "change"; callback: Callback }
+  | { act: Act; callback: Callback }
   | { act: "resolve"; target: string }
   | { act: "pause" | "resume"; picture: QueuePicture };
+
+/** Return why an act is not possible in the state of a callback; "" where it is. Read it where it is rendered. */
+export function whyNotNow(act: Act, callback: Callback): string {
+  const said = sentence(act, callback, { position: 0 }, writing());
+  return said.possible ? "" : said.now;
+}
 
 const opened = signal<Opened | null>(null);
 

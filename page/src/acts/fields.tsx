@@ -3,8 +3,7 @@ import type { JSX, TargetedEvent } from "preact";
 import { useId } from "preact/hooks";
 
 import { zone } from "../live/clock.js";
-import { queues } from "../live/queues.js";
-import { nameOf } from "../live/queues.js";
+import { nameOf, queues } from "../live/queues.js";
 import { priorityWord } from "../model/words.js";
 import { type Edits, type FieldName, type FieldSpec, type Faults, PRIORITIES, type Values } from "./request-form.js";
 
@@ -17,6 +16,8 @@ export interface FormProps {
   onEdit: (name: FieldName, value: string) => void;
   /** Why fields cannot be changed now. */
   fixed?: Readonly<Partial<Record<FieldName, string>>>;
+  /** How things stand where a field is empty. */
+  notes?: Readonly<Partial<Record<FieldName, string>>>;
   /** Targets are not shown: an empty field keeps what is there. */
   hidden?: ReadonlySet<FieldName>;
 }
@@ -31,6 +32,7 @@ export function Fields(props: FormProps): JSX.Element {
           value={props.edits[spec.name] ?? props.base[spec.name]}
           faults={props.faults[spec.name] ?? []}
           fixed={props.fixed?.[spec.name] ?? ""}
+          note={props.notes?.[spec.name] ?? ""}
           isHidden={props.hidden?.has(spec.name) ?? false}
           isFirst={index === 0}
           onEdit={(value) => props.onEdit(spec.name, value)}
@@ -45,14 +47,15 @@ interface FieldProps {
   value: string;
   faults: readonly string[];
   fixed: string;
+  note: string;
   isHidden: boolean;
   isFirst: boolean;
   onEdit: (value: string) => void;
 }
 
-function Field({ spec, value, faults, fixed, isHidden, isFirst, onEdit }: FieldProps): JSX.Element {
+function Field({ spec, value, faults, fixed, note, isHidden, isFirst, onEdit }: FieldProps): JSX.Element {
   const id = useId();
-  const help = helpOf(spec, isHidden);
+  const help = [helpOf(spec, isHidden), note].filter(Boolean).join(". ");
   const described = [help !== "" && `${id}-help`, fixed !== "" && `${id}-fixed`, faults.length > 0 && `${id}-fault`];
   const control = {
     id,

@@ -9,6 +9,7 @@ import { identity } from "../app/session.js";
 import { useStanding } from "../callback/standing.js";
 import { serverNow, zone } from "../live/clock.js";
 import { toLocal } from "../model/local-time.js";
+import { ms } from "../model/times.js";
 import { ActDialog } from "./act-dialog.js";
 import { changesSince } from "./changes-since.js";
 import { Fields } from "./fields.js";
@@ -27,7 +28,7 @@ import { useSending } from "./sending.js";
 import { goneSentence, planIsOpen, sentence } from "./sentences.js";
 import { targetWords, writing } from "./writing.js";
 
-const WHEN: ReadonlySet<FieldName> = new Set(["due_date", "expire_time", "priority"]);
+const WHEN: readonly FieldName[] = ["due_date", "priority", "expire_time"];
 const TARGETS: ReadonlySet<FieldName> = new Set(["target", "alternative_target"]);
 const TOO_LATE = "Too late for this one: what is typed here is not sent.";
 
@@ -101,6 +102,7 @@ export function UpdateDialog(props: { act: UpdateAct; opened: Callback; onClose:
           edits={edits.value}
           faults={sending.faults.value}
           fixed={fixed}
+          notes={notesOf(callback)}
           hidden={hiddenFields(form.request, isHidden)}
           onEdit={onEdit}
         />
@@ -111,7 +113,19 @@ export function UpdateDialog(props: { act: UpdateAct; opened: Callback; onClose:
 
 function fieldsOf(act: UpdateAct, { state }: Callback): readonly FieldSpec[] {
   if (act === "change") return changeable(planIsOpen(state));
-  return changeable(true).filter(({ name }) => WHEN.has(name));
+  const all = changeable(true);
+  return WHEN.flatMap((wanted) => all.filter(({ name }) => name === wanted));
+}
+
+/** What the server has worked out where the request says nothing. */
+function notesOf({ callbackRequest, nextAttemptTime, expireTime }: Callback): Partial<Record<FieldName, string>> {
+  const { clock } = writing();
+  const next = ms(nextAttemptTime);
+  const expires = ms(expireTime);
+  return {
+    ...(next !== null && { due_date: `The next attempt is planned for ${clock(next)}` }),
+    ...(expires !== null && !callbackRequest?.expireTime && { expire_time: `At present ${clock(expires)}` }),
+  };
 }
 
 function tooLate(fields: readonly FieldSpec[]): Partial<Record<FieldName, string>> {
@@ -128,7 +142,7 @@ function Shortcuts({ onPick }: { onPick: (value: string) => void }): JSX.Element
   const ahead = (minutes: number): void => onPick(toLocal(serverNow() + minutes * 60_000, zone));
   return (
     <div class="row" role="group" aria-label="Due date">
-      <button type="button" onClick={() => onPick("")}>
+      <button type="button" onClick={() => ahead(0)}>
         Now
       </button>
       <button type="button" onClick={() => ahead(15)}>

@@ -52,9 +52,9 @@ export function refusalOf(error: unknown): Refusal {
   };
 }
 
-/** Browsers say no more than "Failed to fetch", each in words of its own. */
-function isOfNetwork({ code, cause }: ConnectError): boolean {
-  return cause instanceof TypeError || code === Code.Unavailable;
+/** Browsers say no more than "Failed to fetch", each in words of its own; a stream that is cut has no end. */
+function isOfNetwork({ cause, rawMessage }: ConnectError): boolean {
+  return cause instanceof TypeError || rawMessage === "missing EndStreamResponse";
 }
 
 /** `PermissionDenied` is PERMISSION_DENIED; gRPC spells CANCELLED with two L. */

@@ -9,7 +9,7 @@ import { changesPerSecond, link } from "../live/connection.js";
 import { Glyph } from "../parts/glyph.js";
 import { numbersHidden, switchNumbers } from "./mask.js";
 import { address, Link, type View } from "./router.js";
-import { type Identity, identity, signOut } from "./session.js";
+import { type Identity, identity, isShown, signOut } from "./session.js";
 import { isDark, switchTheme } from "./theme.js";
 
 const TABS: { view: View; name: string }[] = [
@@ -18,9 +18,9 @@ const TABS: { view: View; name: string }[] = [
   { view: "outcomes", name: "Outcomes" },
 ];
 
-export function Header(): JSX.Element {
+export function Header({ onSheet }: { onSheet: () => void }): JSX.Element {
   const who = identity.value;
-  const isIn = who !== null && (who.signedIn || !who.signInNeeded);
+  const isIn = who !== null && isShown(who);
   return (
     <header class="top">
       <Link class="brand" to="/ui/queues">
@@ -32,14 +32,21 @@ export function Header(): JSX.Element {
         {isIn && (
           <>
             <Connection />
-            <Clock />
-            <Numbers masked={who.masked} />
-            {who.signedIn && <Who who={who} />}
+            <span class="clock x3">
+              <Clock />
+            </span>
+            <span class="x1">
+              <Numbers masked={who.masked} />
+            </span>
+            {who.signedIn && (
+              <span class="who x2">
+                <Who who={who} />
+              </span>
+            )}
           </>
         )}
-        <button type="button" class="quiet icon" onClick={switchTheme} title="Light or dark (t)">
-          <Glyph name={isDark.value ? "sun" : "moon"} title={isDark.value ? "Switch to light" : "Switch to dark"} />
-        </button>
+        <Theme />
+        {isIn && <More who={who} onSheet={onSheet} />}
       </div>
     </header>
   );
@@ -116,12 +123,10 @@ function ConnectionWord(): JSX.Element {
 
 function Clock(): JSX.Element {
   return (
-    <span class="clock x3">
+    <>
       <b>{timeOfDay(now.value, zone)}</b>{" "}
-      <span class="x1" title={`All times are in the zone ${zone}, by the server's clock.`}>
-        {zoneCity(zone)}
-      </span>
-    </span>
+      <span title={`All times are in the zone ${zone}, by the server's clock.`}>{zoneCity(zone)}</span>
+    </>
   );
 }
 
@@ -129,9 +134,8 @@ function Clock(): JSX.Element {
 function Numbers({ masked }: { masked: boolean }): JSX.Element {
   if (masked) {
     return (
-      <span class="x1" title="The server masks numbers for your role.">
-        <Glyph name="hidden" />
-        Numbers masked
+      <span title="The server masks numbers for your role.">
+        <Glyph name="hidden" /> Numbers masked
       </span>
     );
   }
@@ -139,7 +143,7 @@ function Numbers({ masked }: { masked: boolean }): JSX.Element {
   return (
     <button
       type="button"
-      class="quiet x1"
+      class="quiet"
       onClick={switchNumbers}
       aria-pressed={hidden}
       title="Hide numbers on this screen (m)"
@@ -158,8 +162,8 @@ function Who({ who }: { who: Identity }): JSX.Element {
     await signOut().catch(() => (isBusy.value = false));
   };
   return (
-    <span class="who">
-      <span class="x2 name" title={who.callerIds.length ? `Speaks for ${who.callerIds.join(", ")}` : undefined}>
+    <>
+      <span class="name" title={who.callerIds.length ? `Speaks for ${who.callerIds.join(", ")}` : undefined}>
         {who.name}
       </span>
       {who.roles.map((role) => (
@@ -178,6 +182,58 @@ function Who({ who }: { who: Identity }): JSX.Element {
           <Glyph name="leave" title="Sign out" />
         </button>
       )}
-    </span>
+    </>
+  );
+}
+
+function Theme(): JSX.Element {
+  const to = isDark.value ? "light" : "dark";
+  return (
+    <button type="button" class="quiet icon" onClick={switchTheme} title="Light or dark (t)">
+      <Glyph name={isDark.value ? "sun" : "moon"} title={`Switch to ${to}`} />
+    </button>
+  );
+}
+
+/** What a narrow screen has no room for. */
+function More({ who, onSheet }: { who: Identity; onSheet: () => void }): JSX.Element {
+  const isOpen = useSignal(false);
+  return (
+    <>
+      <button type="button" class="quiet icon more-button" popovertarget="more" title="More">
+        <Glyph name="more" title="More" />
+      </button>
+      <div
+        id="more"
+        class="more"
+        popover="auto"
+        onBeforeToggle={({ newState }) => (isOpen.value = newState === "open")}
+      >
+        {isOpen.value && <MoreOfIt who={who} onSheet={onSheet} />}
+      </div>
+    </>
+  );
+}
+
+function MoreOfIt({ who, onSheet }: { who: Identity; onSheet: () => void }): JSX.Element {
+  return (
+    <>
+      <p class="clock">
+        <Clock />
+      </p>
+      <p>
+        <Numbers masked={who.masked} />
+      </p>
+      {who.signedIn && (
+        <p class="who">
+          <Who who={who} />
+        </p>
+      )}
+      <p>
+        <button type="button" class="quiet" popovertarget="more" popovertargetaction="hide" onClick={onSheet}>
+          <kbd>?</kbd> All keys
+        </button>
+      </p>
+    </>
   );
 }

@@ -6,6 +6,9 @@ import { useEffect, useRef } from "preact/hooks";
 import { keyLabels } from "../model/keys.js";
 import { type Key, keysOfNow, singlesAct, switchSingles } from "./keys.js";
 
+/** The built name of the file. */
+declare const LICENCES_URL: string;
+
 export function KeySheet({ isOpen }: { isOpen: Signal<boolean> }): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
@@ -52,6 +55,9 @@ function Sheet({ onClose }: { onClose: () => void }): JSX.Element {
         Keys of a single character act. Off while you type; switch them off for good where dictation hits them.
       </label>
       <div class="act">
+        <a class="note" href={LICENCES_URL} target="_blank" rel="noopener">
+          Licences of what this page is built with
+        </a>
         <button type="button" class="prim" onClick={onClose}>
           Close
         </button>

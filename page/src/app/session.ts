@@ -24,11 +24,15 @@ export interface Identity {
 
 const found = signal<Identity | null>(null);
 const failed = signal<Refusal | null>(null);
+const over = signal(false);
 
 /** Null until it is known. */
 export const identity: ReadonlySignal<Identity | null> = computed(() => found.value);
 /** Why it is not known, if it could not be found out. */
 export const sessionFailure: ReadonlySignal<Refusal | null> = computed(() => failed.value);
+
+/** The session of that identity is over. What it has read stays where it is, for when it is back. */
+export const hasEnded: ReadonlySignal<boolean> = computed(() => over.value);
 
 /** Whether the identity may call an RPC, such as "CancelCallback", at least for some callbacks or services. */
 export function may(rpc: string): boolean {
@@ -51,9 +55,14 @@ export function whoMay(rpc: string): string {
   return WHO_MAY[rpc] ?? "operators";
 }
 
-// Other tabs are told that the cookie has changed.
+type Told = "in" | "out";
+
+// Other tabs have the same cookie.
 const channel = new BroadcastChannel("ringback-session");
-channel.onmessage = () => void loadSession();
+channel.onmessage = ({ data }: MessageEvent<Told>) => {
+  if (data === "out") globalThis.location.reload();
+  else void loadSession();
+};
 
 /** Find out who the browser is signed in as. */
 export async function loadSession(): Promise<void> {
@@ -94,49 +103,53 @@ const NOBODY: Identity = {
 /** Sign in with a token. Throws a `ConnectError`. */
 export async function signIn(token: string): Promise<void> {
   await callSession("POST", { token });
-  await afterChange();
+  tell("in");
+  await loadSession();
 }
 
+/** Sign out. Throws a `ConnectError`. */
 export async function signOut(): Promise<void> {
   await callSession("DELETE");
-  channel.postMessage("changed");
+  tell("out");
   // Nothing of what was read is to stay in memory.
   globalThis.location.reload();
 }
 
-/** The server has refused the credentials: a person is to sign in again, and the picture stays. */
+function tell(what: Told): void {
+  channel.postMessage(what);
+}
+
+/** The server has refused the credentials. */
 export function sessionEnded(): void {
-  if (found.peek()?.signInNeeded ?? true) found.value = { ...NOBODY, name: found.peek()?.name ?? "" };
+  if (found.peek()?.signedIn) over.value = true;
+  else found.value = NOBODY;
 }
 
-async function afterChange(): Promise<void> {
-  channel.postMessage("changed");
-  await loadSession();
-}
-
-/** The first one, or the same one again, or another one: who sees something else gets another page. */
 function take(next: Identity): void {
-  const before = shownTo;
   failed.value = null;
-  if (next.signedIn || !next.signInNeeded) {
-    const key = keyOf(next);
-    if (before !== null && before !== key) return globalThis.location.reload();
-    shownTo = key;
-    const again = found.peek() !== null;
-    found.value = next;
-    if (again) sessionChanged();
+  const before = found.peek();
+  const wasShown = before !== null && isShown(before);
+  if (!isShown(next)) {
+    if (wasShown) over.value = true;
+    else found.value = next;
     return;
   }
+  // Who sees something else gets another page.
+  if (wasShown && keyOf(before) !== keyOf(next)) return globalThis.location.reload();
   found.value = next;
+  over.value = false;
+  if (wasShown) sessionChanged();
+}
+
+/** Whether there is somebody to whom something may be shown. */
+export function isShown({ signedIn, signInNeeded }: Identity): boolean {
+  return signedIn || !signInNeeded;
 }
 
 /** Two identities with the same key are shown the same. */
 export function keyOf({ name, roles, masked, callerIds, allowed }: Identity): string {
   return JSON.stringify([name, roles, masked, callerIds, [...allowed].sort()]);
 }
-
-/** Whose data the page has. */
-let shownTo: string | null = null;
 
 function endOf({ ends_at }: SessionState): number | null {
   const end = ends_at === null ? Number.NaN : Date.parse(ends_at);

@@ -1,7 +1,7 @@
 // The frame of every view: header, strips, the view, and the footer of keys.
 import { useSignal } from "@preact/signals";
-import type { JSX } from "preact";
-import { useEffect } from "preact/hooks";
+import type { JSX, RefObject } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 
 import { Dialogs } from "../acts/acts.js";
 import { CallbackView } from "../callback/callback-view.js";
@@ -18,7 +18,8 @@ import { KeySheet } from "./key-sheet.js";
 import { useKeys } from "./keys.js";
 import { switchNumbers } from "./mask.js";
 import { address, go, Link, setQuery, type View } from "./router.js";
-import { identity, loadSession, may, sessionFailure } from "./session.js";
+import { hasEnded, identity, isShown, loadSession, may, sessionFailure } from "./session.js";
+import { SessionOver } from "./sign-in-again.js";
 import { SignIn } from "./sign-in.js";
 import { Strips } from "./strips.js";
 import { switchTheme } from "./theme.js";
@@ -26,8 +27,10 @@ import { useTitle } from "./title.js";
 
 export function Shell(): JSX.Element {
   const sheetIsOpen = useSignal(false);
+  const openSheet = () => (sheetIsOpen.value = true);
   useTitle();
   useRootState();
+  const main = useFocus();
   useKeys([
     { keys: "g q", does: "go to Queues", run: () => go("/ui/queues") },
     { keys: "g c", does: "go to Callbacks", run: () => go("/ui/callbacks") },
@@ -35,7 +38,7 @@ export function Shell(): JSX.Element {
     { keys: "w", does: "wall board", run: switchWall },
     { keys: "t", does: "light or dark", run: switchTheme },
     { keys: "m", does: "hide numbers on this screen", run: switchNumbers },
-    { keys: "?", does: "all keys", run: () => (sheetIsOpen.value = true) },
+    { keys: "?", does: "all keys", run: openSheet },
   ]);
   return (
     <>
@@ -43,14 +46,15 @@ export function Shell(): JSX.Element {
       <a class="skip" href="#main">
         Skip to the view
       </a>
-      <Header />
+      <Header onSheet={openSheet} />
       <Strips />
-      <main id="main" tabIndex={-1}>
+      <main id="main" ref={main} tabIndex={-1}>
         <Content />
       </main>
-      <Keys onSheet={() => (sheetIsOpen.value = true)} />
+      <Keys onSheet={openSheet} />
       <KeySheet isOpen={sheetIsOpen} />
       <Dialogs />
+      <SessionOver />
     </>
   );
 }
@@ -67,8 +71,8 @@ function Content(): JSX.Element {
     );
     return <Refused refusal={failure} title="The server did not say who you are" actions={again} />;
   }
-  if (who.signInNeeded && !who.signedIn) return <SignIn ended={who.name} />;
-  if (link.value.kind === "refused") return <Refused refusal={link.value.refusal} />;
+  if (!isShown(who)) return <SignIn />;
+  if (link.value.kind === "refused" && !hasEnded.value) return <Refused refusal={link.value.refusal} />;
   const { view } = address.value;
   const needed = NEEDED[view];
   if (needed && !may(needed)) return <NotForYou rpc={needed} />;
@@ -139,6 +143,23 @@ function switchWall(): void {
   const { view, query } = address.peek();
   if (view !== "queues") go("/ui/queues?wall=1");
   else setQuery({ wall: query.get("wall") === "1" ? null : "1" });
+}
+
+/** Another view begins at its top, and has the focus, unless it has put it somewhere itself. */
+function useFocus(): RefObject<HTMLElement | null> {
+  const main = useRef<HTMLElement>(null);
+  const { view, id } = address.value;
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (isFirst.current) {
+      isFirst.current = false;
+      return;
+    }
+    if (!main.current || main.current.contains(document.activeElement)) return;
+    main.current.scrollTop = 0;
+    main.current.focus({ preventScroll: true });
+  }, [view, id]);
+  return main;
 }
 
 /** What styles go by: the view, the connection, the wall board. */

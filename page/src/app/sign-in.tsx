@@ -7,8 +7,8 @@ import { type Refusal, refusalOf } from "../api/errors.js";
 import { Glyph } from "../parts/glyph.js";
 import { signIn } from "./session.js";
 
-/** `ended`: whose session was open until now. */
-export function SignIn({ ended = "" }: { ended?: string }): JSX.Element {
+/** `again`: who is signed in, or was until now. */
+export function SignIn({ again = "", hasEnded = false }: { again?: string; hasEnded?: boolean }): JSX.Element {
   const field = useRef<HTMLInputElement>(null);
   const isBusy = useSignal(false);
   const refusal = useSignal<Refusal | null>(null);
@@ -30,9 +30,9 @@ export function SignIn({ ended = "" }: { ended?: string }): JSX.Element {
   };
   return (
     <form class="msg sign-in" onSubmit={(event) => void submit(event)} aria-labelledby="sign-in-title">
-      <h1 id="sign-in-title">{ended ? "Sign in again" : "Sign in to Ringback"}</h1>
+      <h1 id="sign-in-title">{again ? "Sign in again" : "Sign in to Ringback"}</h1>
       <p>
-        {ended ? `The session of ${ended} has ended. What was read stays until you are back. ` : ""}
+        {hasEnded && `The session of ${again} has ended. Everything is as you left it when you are back. `}
         The token is exchanged for a session of this browser, and kept nowhere else.
       </p>
       <label for="token">Token</label>

@@ -18,55 +18,64 @@ const SESSION_WARNING_MS = 5 * 60_000;
 export function Strips(): JSX.Element {
   return (
     <div class="strips">
-      <LinkStrip />
-      <SessionStrip />
+      <LostStrip />
+      <div role="status">
+        <NewsStrip />
+        <SessionStrip />
+      </div>
     </div>
   );
 }
 
-function LinkStrip(): JSX.Element | null {
+function LostStrip(): JSX.Element | null {
   const state = link.value;
-  switch (state.kind) {
-    case "lost":
-      return <LostStrip since={state.since} retryAt={state.retryAt} why={state.why} tries={state.tries} />;
-    case "connecting":
-      return <ConnectingStrip key={String(state.since)} since={state.since} wasLost={state.wasLost} />;
-    case "live":
-      if (state.anew) {
-        return (
-          <Strip kind="warn" glyph="warn" dismiss>
-            <b>Begun anew at {timeOfDay(now.peek(), zone)}.</b> The server's history does not reach back to when this
-            page was last connected. Everything was read again; what happened between is not told.
-          </Strip>
-        );
-      }
-      if (state.caughtUp) {
-        const { changes, at, since } = state.caughtUp;
-        return (
-          <Strip kind="live" glyph="check" dismiss>
-            <b>Caught up at {timeOfDay(at, zone)}.</b> {counted(changes, "change")} since {timeOfDay(since, zone)}, none
-            lost.
-          </Strip>
-        );
-      }
-      return null;
-    case "refused":
-      return null;
-  }
-}
-
-function LostStrip(props: { since: number; retryAt: number; why: string; tries: number }): JSX.Element {
-  const left = useSecondsUntil(props.retryAt);
+  const left = useSecondsUntil(state.kind === "lost" ? state.retryAt : null);
+  if (state.kind !== "lost") return null;
   return (
-    <Strip kind="bad" glyph="s-failed" role="alert">
-      <b>Disconnected since {timeOfDay(props.since, zone)}.</b> Everything below is as of then. Changes are switched
+    <Strip
+      kind="bad"
+      glyph="s-failed"
+      role="alert"
+      actions={
+        <button type="button" onClick={reconnectNow}>
+          Reconnect now
+        </button>
+      }
+    >
+      <b>Disconnected since {timeOfDay(state.since, zone)}.</b> Everything below is as of then. Changes are switched
       off.{" "}
       <span aria-hidden="true">
-        Next try in {left} s (the {ordinal(props.tries)}). {props.why}
+        Next try in {left} s (the {ordinal(state.tries)}). <span class="x3">{state.why}</span>
       </span>
-      <button type="button" onClick={reconnectNow}>
-        Reconnect now
-      </button>
+    </Strip>
+  );
+}
+
+/** Announced, but nothing is interrupted by it. */
+function NewsStrip(): JSX.Element | null {
+  const state = link.value;
+  if (state.kind === "connecting") {
+    return <ConnectingStrip key={String(state.since)} since={state.since} wasLost={state.wasLost} />;
+  }
+  if (state.kind !== "live") return null;
+  const dismiss = (
+    <button type="button" class="quiet" onClick={dismissNotice}>
+      Dismiss
+    </button>
+  );
+  if (state.anew) {
+    return (
+      <Strip kind="warn" glyph="warn" actions={dismiss}>
+        <b>Begun anew at {timeOfDay(now.peek(), zone)}.</b> The server's history does not reach back to when this page
+        was last connected. Everything is read again; what happened between is not told.
+      </Strip>
+    );
+  }
+  if (!state.caughtUp) return null;
+  const { changes, at, since } = state.caughtUp;
+  return (
+    <Strip kind="live" glyph="check" actions={dismiss}>
+      <b>Caught up at {timeOfDay(at, zone)}.</b> {counted(changes, "change")} since {timeOfDay(since, zone)}, none lost.
     </Strip>
   );
 }
@@ -90,16 +99,18 @@ function SessionStrip(): JSX.Element | null {
   const who = identity.value;
   const isAsking = useSignal(false);
   if (!who?.endsAt || !who.signedIn || who.endsAt - now.value > SESSION_WARNING_MS) return null;
+  const again = who.canSignOut && (
+    <button type="button" onClick={() => (isAsking.value = true)}>
+      Sign in again
+    </button>
+  );
   return (
-    <Strip kind="warn" glyph="o-noauth">
-      <b>Your session ends at {timeOfDay(who.endsAt, zone)}.</b> Sign in again before, and nothing is interrupted.
-      {who.canSignOut && (
-        <button type="button" onClick={() => (isAsking.value = true)}>
-          Sign in again
-        </button>
-      )}
+    <>
+      <Strip kind="warn" glyph="o-noauth" actions={again}>
+        <b>Your session ends at {timeOfDay(who.endsAt, zone)}.</b> Sign in again before, and nothing is interrupted.
+      </Strip>
       <SignInAgain isOpen={isAsking} />
-    </Strip>
+    </>
   );
 }
 
@@ -107,35 +118,32 @@ function Strip(props: {
   kind: "bad" | "warn" | "live";
   glyph: GlyphName;
   role?: "alert";
-  dismiss?: boolean;
+  actions?: ComponentChildren;
   children: ComponentChildren;
 }): JSX.Element {
   return (
     <div class={`strip s-${props.kind}`} {...(props.role && { role: props.role })}>
       <Glyph name={props.glyph} />
-      <span>{props.children}</span>
-      {props.dismiss && (
-        <button type="button" class="quiet" onClick={dismissNotice}>
-          Dismiss
-        </button>
-      )}
+      <p>{props.children}</p>
+      {props.actions}
     </div>
   );
 }
 
 /** By this machine's clock: the page's stands still. */
-function useSecondsUntil(at: number): number {
+function useSecondsUntil(at: number | null): number {
   const left = useSignal(secondsUntil(at));
   useEffect(() => {
     left.value = secondsUntil(at);
+    if (at === null) return undefined;
     const timer = setInterval(() => (left.value = secondsUntil(at)), 250);
     return () => clearInterval(timer);
   }, [at]);
   return left.value;
 }
 
-function secondsUntil(at: number): number {
-  return Math.max(0, Math.ceil((at - Date.now()) / 1000));
+function secondsUntil(at: number | null): number {
+  return at === null ? 0 : Math.max(0, Math.ceil((at - Date.now()) / 1000));
 }
 
 function ordinal(count: number): string {

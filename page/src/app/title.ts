@@ -6,7 +6,7 @@ import { link } from "../live/connection.js";
 import { queues } from "../live/queues.js";
 import { withCommas } from "../model/words.js";
 import { address, type View } from "./router.js";
-import { identity } from "./session.js";
+import { identity, isShown } from "./session.js";
 
 const NAMES: Record<View, string> = {
   queues: "Queues",
@@ -19,8 +19,7 @@ const NAMES: Record<View, string> = {
 
 const title = computed(() => {
   const who = identity.value;
-  const isIn = who !== null && (who.signedIn || !who.signInNeeded);
-  if (!isIn) return "Ringback";
+  if (!who || !isShown(who)) return "Ringback";
   const { kind } = link.value;
   const state = kind === "live" ? `${withCommas(waiting.value)} waiting` : kind === "lost" ? "Disconnected" : "";
   return [state, NAMES[address.value.view], "Ringback"].filter(Boolean).join(" · ");

@@ -3,8 +3,8 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { type Callback, CallbackState } from "ringback/v1/callback_pb.js";
 
-import { ActButton, openCancel, openChange, openReschedule, pending, whyOff } from "../acts/acts.js";
-import { sentence } from "../acts/sentences.js";
+import { pending, whyNotNow, whyOff } from "../acts/acts.js";
+import { CallbackActs } from "../acts/callback-acts.js";
 import { writing } from "../acts/writing.js";
 import { useKeys } from "../app/keys.js";
 import { address, go, Link } from "../app/router.js";
@@ -13,7 +13,7 @@ import { asOf, now, zone } from "../live/clock.js";
 import { serviceName } from "../live/queues.js";
 import { callbackPath } from "../model/address.js";
 import type { History } from "../model/entries.js";
-import { rewriteMoments } from "../model/plain-spans.js";
+import { reasonWords } from "../model/reason-words.js";
 import { lifeOf, missingWords } from "../model/timeline.js";
 import { timeOfDay } from "../model/times.js";
 import { priorityWord, stateWord } from "../model/words.js";
@@ -125,15 +125,11 @@ function Reason({ callback }: { callback: Callback }): JSX.Element | null {
   const standing = useStanding(callback);
   const position = standing?.position;
   if (!position || position.explanation === "" || !WAITS.has(callback.state)) return null;
-  const words = rewriteMoments(position.explanation, (at) => writing().clock(at));
+  const { lead, rest } = reasonWords(position.explanation, serviceName(callback.serviceId), writing().clock);
   return (
     <div class="box">
-      {position.position > 0 && (
-        <b>
-          Position {position.position} in {serviceName(callback.serviceId)}.{" "}
-        </b>
-      )}
-      {words.charAt(0).toUpperCase() + words.slice(1)}.
+      {lead !== "" && <b>{lead} </b>}
+      {rest}
     </div>
   );
 }
@@ -142,41 +138,11 @@ const WAITS: ReadonlySet<CallbackState> = new Set([CallbackState.SCHEDULED, Call
 
 /** The acts, each with why it is off where it is. */
 function Doing({ callback }: { callback: Callback }): JSX.Element {
-  const off = (act: "cancel" | "reschedule" | "change"): string => {
-    const said = sentence(act, callback, { position: 0 }, writing());
-    return said.possible ? "" : said.now;
-  };
-  const acts = [
-    { act: "reschedule", rpc: "UpdateCallback", keys: "r", open: openReschedule, word: "Reschedule" },
-    { act: "change", rpc: "UpdateCallback", keys: "e", open: openChange, word: "Change" },
-    { act: "cancel", rpc: "CancelCallback", keys: "x", open: openCancel, word: "Cancel callback" },
-  ] as const;
-  useKeys(
-    acts.map(({ act, rpc, keys, open }) => ({
-      keys,
-      does: `${act} …`,
-      run: () => open(callback),
-      when: () => whyOff(rpc) === "" && off(act) === "",
-    })),
-  );
   return (
     <>
       <h2>What you can do</h2>
-      <div class="act">
-        {acts.map(({ act, rpc, keys, open, word }) => (
-          <ActButton
-            key={act}
-            rpc={rpc}
-            shortcut={keys}
-            danger={act === "cancel"}
-            disabledBecause={off(act)}
-            onAct={() => open(callback)}
-          >
-            {word}
-          </ActButton>
-        ))}
-      </div>
-      <p class="note">{noteOf(callback, off("change"))}</p>
+      <CallbackActs callback={callback} />
+      <p class="note">{noteOf(callback, whyNotNow("change", callback))}</p>
     </>
   );
 }

@@ -59,7 +59,7 @@ function Body(): JSX.Element {
       </Loading>
     );
   }
-  if (rows.shown.length === 0 && rows.members.size === 0) return <NoHit parsed={parsed} query={address.value.query} />;
+  if (rows.shown.length === 0 && rows.members.size === 0) return <NoHit parsed={parsed} query={current.query} />;
   return (
     <>
       <PutOffStatus rows={rows} />

@@ -10,7 +10,7 @@ import { clockTime, fullTime, isoTime } from "../model/times.js";
 import { why } from "../model/why.js";
 import { Glyph } from "../parts/glyph.js";
 import { heldAt } from "./list.js";
-import { aheadOf } from "./reason.js";
+import { aheadOf } from "./position.js";
 
 /** The moment by which the list is told: it stands still while the list is held. */
 export const listNow = computed(() => heldAt.value ?? now.value);

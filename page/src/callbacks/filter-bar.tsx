@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useRef } from "preact/hooks";
 
+import { ActButton, openCreate, openResolve, whyOff } from "../acts/acts.js";
 import { address, setQuery } from "../app/router.js";
 import { useKeys } from "../app/keys.js";
 import { serverNow, zone } from "../live/clock.js";
@@ -13,8 +14,8 @@ import { adding, removing } from "../model/query-values.js";
 import { type Found, type KnownService, readSearch } from "../model/search.js";
 import { clockTime } from "../model/times.js";
 import { withCommas } from "../model/words.js";
+import { CopyButton } from "../parts/copy.js";
 import { Glyph } from "../parts/glyph.js";
-import { CopyButton } from "./copy.js";
 import { heldAt, hold, list, usePaint } from "./list.js";
 
 export function FilterBar(): JSX.Element {
@@ -49,12 +50,37 @@ export function FilterBar(): JSX.Element {
           ))}
         </select>
       </label>
-      <CopyButton text={() => globalThis.location.href} does="copy link" keys="y">
+      <CopyButton text={() => globalThis.location.href} does="copy link" keys="y" class="x3">
         Copy link
       </CopyButton>
       <HoldButton />
+      <Begin />
     </div>
   );
+}
+
+/** What begins something new. */
+export function Begin(): JSX.Element {
+  useKeys([{ keys: "n", does: "new callback …", run: openNew, when: () => whyOff("CreateCallback") === "" }]);
+  return (
+    <>
+      <ActButton rpc="CreateCallback" shortcut="n" onAct={openNew}>
+        New callback
+      </ActButton>
+      <ActButton rpc="ResolveCallbacks" onAct={() => openResolve(targetOfFilter())}>
+        Number has rung in
+      </ActButton>
+    </>
+  );
+}
+
+function openNew(): void {
+  openCreate();
+}
+
+/** The number that the list is filtered by is likely the one that has rung in. */
+function targetOfFilter(): string {
+  return list.peek()?.parsed.filter.dialTarget ?? "";
 }
 
 function reorder(order: string): void {
@@ -94,7 +120,7 @@ function wordsOf({ param, text, moment }: Token): string {
 
 function StruckChip({ struck: { param, value, reason } }: { struck: Struck }): JSX.Element {
   return (
-    <span class="tok struck">
+    <span class="tok refused">
       <s>
         {param}
         {value && `=${value}`}
@@ -182,7 +208,7 @@ function Total(): JSX.Element | null {
   const { count, atLeast } = current.facets.total;
   const shown = current.picture.rows.members.size;
   return (
-    <span class="total">
+    <span class="total x3">
       <b>{withCommas(shown)}</b>{" "}
       {current.facets.counted && (
         <span class="sub">

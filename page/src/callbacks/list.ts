@@ -26,6 +26,8 @@ const MARK_MS = 2000;
 export interface List {
   /** Another one for each filter. */
   number: number;
+  /** Of the address, without what the server has refused. */
+  query: URLSearchParams;
   parsed: Parsed;
   picture: Picture;
   facets: Facets;
@@ -104,10 +106,11 @@ export function open(query: URLSearchParams): void {
     return;
   }
   opened = key;
-  begin(parsed, []);
+  begin(query, []);
 }
 
-function begin(parsed: Parsed, struck: Struck[]): void {
+function begin(query: URLSearchParams, struck: Struck[]): void {
+  const parsed = parseFilter(query, serverNow());
   list.peek()?.picture.stop();
   release();
   refusal.value = null;
@@ -119,7 +122,7 @@ function begin(parsed: Parsed, struck: Struck[]): void {
   viewport.top = 0;
   viewport.atTop = true;
   cursor.value = "";
-  list.value = { number: (list.peek()?.number ?? 0) + 1, parsed, picture, facets, struck };
+  list.value = { number: (list.peek()?.number ?? 0) + 1, query, parsed, picture, facets, struck };
   repaint();
   if (link.peek().kind === "live") void read();
 }
@@ -151,7 +154,7 @@ function refused(why: Refusal): void {
     if (values.length > 0) query.set(param, values.join(","));
     else query.delete(param);
   }
-  begin(parseFilter(query, serverNow()), [...current.struck, ...struck]);
+  begin(query, [...current.struck, ...struck]);
 }
 
 const PARAM_OF: Record<string, string> = {
@@ -219,7 +222,9 @@ function release(): void {
 /** New rows enter at once while the list is at its top and nothing is selected, 1 s apart at most. */
 function follow(): void {
   const rows = list.peek()?.picture.rows;
-  if (!rows || rows.putOff.fresh === 0 || rows.held !== null || !isFollowing()) return;
+  if (!rows || rows.putOff.fresh === 0 || rows.held !== null) return;
+  // Where nothing is shown, nothing is read.
+  if (rows.shown.length > 0 && !isFollowing()) return;
   const wait = ENTER_MS - (performance.now() - enteredAt);
   if (wait > 0) {
     enterTimer ??= setTimeout(() => {

@@ -31,7 +31,8 @@ export function NoHit({ parsed, query }: { parsed: Parsed; query: URLSearchParam
       stopped = true;
     };
   }, [key]);
-  if (parsed.tokens.length === 0) return <Empty title="There are no callbacks yet" />;
+  if (parsed.tokens.length === 0)
+    return <Empty title="There are no callbacks yet">The first one is shown at once.</Empty>;
   const found = best.value;
   const removal = found && (
     <button type="button" onClick={() => setQuery(found.change)}>

@@ -1,25 +1,39 @@
 // The selected callback in short: why it is where it is, what can be done, its attempts and facts.
 import type { JSX } from "preact";
-import { useEffect } from "preact/hooks";
-import type { Attempt, Callback } from "ringback/v1/callback_pb.js";
+import { useEffect, useRef } from "preact/hooks";
+import { toJsonString } from "@bufbuild/protobuf";
+import {
+  type Attempt,
+  type Callback,
+  CallbackSchema,
+  type CallbackState,
+  CallOutcome,
+} from "ringback/v1/callback_pb.js";
 
-import { ActButton, openCancel, openChange, openReschedule } from "../acts/acts.js";
+import { CallbackActs } from "../acts/callback-acts.js";
+import { writing } from "../acts/writing.js";
 import type { Refusal } from "../api/errors.js";
 import { Link } from "../app/router.js";
+import { identity } from "../app/session.js";
+import { useStanding } from "../callback/standing.js";
 import { asOf, zone } from "../live/clock.js";
+import { WaitingReason } from "ringback/v1/directory_service_pb.js";
 import { queues, serviceName } from "../live/queues.js";
+import { callbackPath } from "../model/address.js";
+import { grpcurl } from "../model/grpcurl.js";
+import { reasonWords } from "../model/reason-words.js";
 import { clockTime, ms, span } from "../model/times.js";
 import { attemptsLeft } from "../model/trace.js";
-import { counted, outcomeLook, priorityWord } from "../model/words.js";
+import { counted, outcomeLook, priorityWord, stateLook } from "../model/words.js";
+import { CopyButton } from "../parts/copy.js";
 import { Glyph } from "../parts/glyph.js";
 import { Loading, Refused } from "../parts/messages.js";
 import { StateChip } from "../parts/state-chip.js";
 import { Target } from "../parts/target.js";
-import { When } from "../parts/when.js";
-import { CopyButton } from "./copy.js";
-import { grpcurlOf, jsonOf } from "./copies.js";
+import { Since, When } from "../parts/when.js";
+import { useFocusHandedOn } from "./focus.js";
 import { deselect } from "./moves.js";
-import { askAbout, reason } from "./reason.js";
+import { standsAt } from "./position.js";
 import { useSelected } from "./selected.js";
 
 /** Told in short: the life has all of them. */
@@ -27,10 +41,11 @@ const MAX_ATTEMPTS = 8;
 
 export function Panel({ id }: { id: string }): JSX.Element {
   const selected = useSelected(id);
-  useEffect(() => askAbout(selected.callback), [selected]);
+  const panel = useRef<HTMLElement>(null);
+  useFocusHandedOn(panel);
   const callback = selected.callback.value;
   return (
-    <aside class="panel" aria-label="Selected callback" data-id={id}>
+    <aside ref={panel} class="panel" aria-label="Selected callback" data-id={id}>
       <header>
         {callback && <StateChip state={callback.state} />}
         <button type="button" class="quiet close" aria-label="Close" onClick={deselect}>
@@ -68,55 +83,47 @@ function Facts({ callback }: { callback: Callback }): JSX.Element {
         {caller}
       </p>
       <ReasonBox callback={callback} />
-      <div class="act">
-        <ActButton rpc="UpdateCallback" key="reschedule" onAct={() => openReschedule(callback)}>
-          Reschedule
-        </ActButton>
-        <ActButton rpc="UpdateCallback" key="change" onAct={() => openChange(callback)}>
-          Change
-        </ActButton>
-        <ActButton rpc="CancelCallback" key="cancel" danger onAct={() => openCancel(callback)}>
-          Cancel callback
-        </ActButton>
-      </div>
+      <CallbackActs callback={callback} />
       <Attempts callback={callback} />
       <FactList callback={callback} />
       <p class="row">
-        <Link class="btn" to={`/ui/callbacks/${encodeURIComponent(callback.callbackId)}`}>
+        <Link class="btn" to={callbackPath(callback.callbackId)}>
           Open its life <kbd>↵</kbd>
         </Link>
         <CopyButton text={() => callback.callbackId} does="copy id" keys="c">
           Copy id
         </CopyButton>
-        <CopyButton text={() => grpcurlOf(callback.callbackId)} does="copy as grpcurl">
+        <CopyButton text={() => grpcurl(callback.callbackId, identity.peek()?.signInNeeded ?? false)}>
           Copy as grpcurl
         </CopyButton>
-        <CopyButton text={() => jsonOf(callback)} does="copy as JSON">
-          Copy as JSON
+        <CopyButton text={() => toJsonString(CallbackSchema, callback, { prettySpaces: 2, useProtoFieldName: true })}>
+          Copy JSON
         </CopyButton>
       </p>
     </>
   );
 }
 
-/** What the server says of it, as of when it was asked. */
+/** Why it waits, in the server's words, as of when it was asked. */
 function ReasonBox({ callback }: { callback: Callback }): JSX.Element | null {
-  const current = reason.value;
-  if (current.kind === "unknown" || current.callbackId !== callback.callbackId) return null;
-  if (current.kind === "refused") return <p class="note">Why it waits cannot be told: {current.refusal.message}</p>;
-  const { position } = current.queue;
-  if (!position?.explanation) return null;
-  const waiting = current.queue.waiting.reduce((sum, { count }) => sum + count, 0);
+  const standing = useStanding(callback);
+  useEffect(() => {
+    standsAt.value = standing && {
+      id: callback.callbackId,
+      revision: callback.revision,
+      position: standing.position?.position ?? 0,
+    };
+    return () => {
+      standsAt.value = null;
+    };
+  }, [standing]);
+  const position = standing?.position;
+  if (!position || position.explanation === "" || position.reason === WaitingReason.UNSPECIFIED) return null;
+  const { lead, rest } = reasonWords(position.explanation, serviceName(callback.serviceId), writing().clock);
   return (
     <div class="why-box">
-      {position.position > 0 && (
-        <>
-          <b>
-            Position {position.position} of {waiting}.
-          </b>{" "}
-        </>
-      )}
-      {position.explanation}
+      {lead !== "" && <b>{lead} </b>}
+      {rest}
       {asOf.value !== null && <span class="asof"> As of {clockTime(asOf.value, asOf.value, zone)}.</span>}
     </div>
   );
@@ -135,7 +142,7 @@ function Attempts({ callback }: { callback: Callback }): JSX.Element {
       </h2>
       <ol class="mini">
         {newest.map((attempt) => (
-          <AttemptLine key={attempt.number} attempt={attempt} />
+          <AttemptLine key={attempt.number} attempt={attempt} state={callback.state} />
         ))}
         {attempts.length > newest.length && (
           <li class="sub rest">{counted(attempts.length - newest.length, "earlier attempt")}</li>
@@ -145,20 +152,34 @@ function Attempts({ callback }: { callback: Callback }): JSX.Element {
   );
 }
 
-function AttemptLine({ attempt }: { attempt: Attempt }): JSX.Element {
-  const { word, glyph, tone } = outcomeLook(attempt.outcome);
+function AttemptLine({ attempt, state }: { attempt: Attempt; state: CallbackState }): JSX.Element {
+  const running = attempt.outcome === CallOutcome.UNSPECIFIED;
+  const { word, glyph, tone } = running ? stateLook(state) : outcomeLook(attempt.outcome);
   const start = ms(attempt.startTime);
   return (
     <li>
       <Glyph name={glyph} class={tone} />
       <span class="mono">{start !== null && <When at={start} only="absolute" />}</span>
       <span>{word}</span>
-      <span class="sub">{lengthsOf(attempt)}</span>
+      <span class="sub">{running ? <Running attempt={attempt} /> : lengthsOf(attempt)}</span>
     </li>
   );
 }
 
-/** "rang 0:08, talked 0:21"; "did not ring". What is still running counts in the row above. */
+/** "rang 0:08, talking 0:21": what is still going on counts. */
+function Running({ attempt }: { attempt: Attempt }): JSX.Element {
+  const [ring, answer] = [ms(attempt.ringTime), ms(attempt.answerTime)];
+  const since = answer ?? ring ?? ms(attempt.startTime);
+  const doing = answer !== null ? "talking" : ring !== null ? "ringing" : "dialling";
+  return (
+    <>
+      {ring !== null && answer !== null && `rang ${span(answer - ring)}, `}
+      {doing} {since !== null && <Since at={since} />}
+    </>
+  );
+}
+
+/** "rang 0:08, talked 0:21"; "did not ring". */
 function lengthsOf(attempt: Attempt): string {
   const [ring, answer, end] = [ms(attempt.ringTime), ms(attempt.answerTime), ms(attempt.endTime)];
   const parts: string[] = [];
@@ -171,7 +192,9 @@ function lengthsOf(attempt: Attempt): string {
 
 function FactList({ callback }: { callback: Callback }): JSX.Element {
   const request = callback.callbackRequest;
-  const labels = Object.entries(request?.labels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const labels = Object.entries(request?.labels ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .sort();
   const facts: [string, JSX.Element | string | null | undefined, boolean?][] = [
     ["Due", moment(ms(callback.nextAttemptTime) ?? ms(callback.dueTime))],
     ["Expires", callback.endTime ? null : moment(ms(callback.expireTime))],

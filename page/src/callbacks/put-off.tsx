@@ -7,19 +7,11 @@ import { useEffect } from "preact/hooks";
 import { withCommas } from "../model/words.js";
 import { Glyph } from "../parts/glyph.js";
 import { usePaint, showAll } from "./list.js";
-import type { PutOff, Rows } from "./rows.js";
+import { putOffWords } from "./put-off-words.js";
+import type { Rows } from "./rows.js";
 
 /** Announced at most so often. */
 const SAY_MS = 10_000;
-
-/** Pure: the line in words; "" where nothing is put off. */
-export function putOffWords({ fresh, left, moved }: PutOff): string {
-  const parts: string[] = [];
-  if (fresh > 0) parts.push(`${withCommas(fresh)} new`);
-  if (left > 0) parts.push(`${withCommas(left)} ${left === 1 ? "has" : "have"} left this filter`);
-  if (moved > 0) parts.push(`${withCommas(moved)} would stand elsewhere`);
-  return parts.join(", ");
-}
 
 export function PutOffLine({ rows }: { rows: Rows }): JSX.Element | null {
   usePaint();

@@ -14,6 +14,7 @@ import { StateChip } from "../parts/state-chip.js";
 import { Target } from "../parts/target.js";
 import { useWindow } from "../parts/windowed.js";
 import { AbsoluteTime, CountedTime, WhyCell } from "./cells.js";
+import { useFocusHandedOn } from "./focus.js";
 import { cursor, usePaint, viewport } from "./list.js";
 import { select } from "./moves.js";
 import { PutOffLine } from "./put-off.js";
@@ -35,6 +36,7 @@ export function CallbacksTable({ rows }: { rows: Rows }): JSX.Element {
   const { shown } = rows;
   const { start, end, rowHeight, above, below } = useWindow(scroll, "tr.line", shown.length);
   useScrolling(scroll, rows, rowHeight);
+  useFocusHandedOn(scroll);
   viewport.end = end;
   const selected = address.value.query.get("sel")?.toLowerCase() ?? "";
   const active = cursor.value;
@@ -95,7 +97,7 @@ function Spacer({ height }: { height: number }): JSX.Element {
   return (
     <tbody role="presentation" class="spacer" aria-hidden="true">
       <tr role="presentation">
-        <td role="presentation" colSpan={COLUMNS.length} style={{ height: `${String(height)}px` }} />
+        <td role="presentation" style={{ height: `${String(height)}px` }} />
       </tr>
     </tbody>
   );
@@ -108,6 +110,8 @@ function useScrolling(scroll: { current: HTMLElement | null }, rows: Rows, rowHe
     if (!element) return;
     viewport.mounted = true;
     element.scrollTop = viewport.top;
+    // Of a link to a callback, its row is shown.
+    if (cursor.peek() === "" && viewport.top === 0) cursor.value = address.peek().query.get("sel")?.toLowerCase() ?? "";
     const note = () => {
       viewport.top = element.scrollTop;
       viewport.atTop = element.scrollTop < rowHeight / 2;

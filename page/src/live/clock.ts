@@ -7,6 +7,8 @@ import { ClockSkew } from "./skew.js";
 /** The zone of every time on the page; opening hours alone are told in that of their service. */
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
+const NOTABLE_MS = 200;
+
 const skew = new ClockSkew();
 const ticked = signal(Date.now());
 const frozen = signal<number | null>(null);
@@ -23,7 +25,10 @@ export function serverNow(): number {
 
 /** Take what the server's clock said when this machine's clock said `at`. */
 export function hearClock(serverTime: number, at: number): void {
+  const before = skew.offset;
   skew.add(serverTime - at);
+  // What has been shown until now was told by another clock.
+  if (Math.abs(skew.offset - before) > NOTABLE_MS) run();
 }
 
 /** Stand still at a moment, or tick again. */

@@ -90,6 +90,8 @@ export class Hub {
     else if (token && token !== this.#token) tab.lostTrack();
     this.#tabs.add(tab);
     tab.seen = false;
+    // Who opens a page has signed in, as far as the page could find out.
+    if (this.#link.kind === "refused") this.#setLink(this.#connecting);
     if (seen) this.#setSeen(tab, true);
     else this.#tellLink(tab);
   }
@@ -123,7 +125,7 @@ export class Hub {
       this.#cancelClose = null;
       if (this.#link.kind === "refused") return;
       this.#close();
-      this.#setLink({ kind: "connecting", since: this.#since, wasLost: this.#wasLost });
+      this.#setLink(this.#connecting);
     });
   }
 
@@ -140,7 +142,7 @@ export class Hub {
   #open(): void {
     this.#close();
     this.#catchingUp = 0;
-    this.#setLink({ kind: "connecting", since: this.#since, wasLost: this.#wasLost });
+    this.#setLink(this.#connecting);
     this.#streams = new Streams(this.#world, this.#token, {
       callbacks: (response) => this.#takeCallbacks(response),
       queues: (response, fresh) => this.#takeQueues(response, fresh),
@@ -149,6 +151,10 @@ export class Hub {
       refused: (refusal) => this.#refused(refusal),
     });
     this.#streams.start();
+  }
+
+  get #connecting(): HubLink {
+    return { kind: "connecting", since: this.#since, wasLost: this.#wasLost };
   }
 
   #close(): void {
@@ -166,7 +172,7 @@ export class Hub {
     this.#failures = 0;
     if (this.#seenTabs().length) return this.#open();
     this.#close();
-    this.#setLink({ kind: "connecting", since: this.#since, wasLost: this.#wasLost });
+    this.#setLink(this.#connecting);
   }
 
   /** What one identity was shown is not for another one. */

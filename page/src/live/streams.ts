@@ -1,4 +1,5 @@
 // The two streams that are held at a time, from their opening to the first fault. What comes after a fault is the hub's.
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { WatchCallbacksResponse } from "ringback/v1/callbacks_service_pb.js";
 import type { WatchQueuesResponse } from "ringback/v1/directory_service_pb.js";
 
@@ -38,7 +39,7 @@ export const SILENCE_MS = 2 * HEARTBEAT_MS;
 // A server that stops ends its streams with OK; the next one is there as soon.
 const GRACE_MS = 3_000;
 const GRACE_PAUSE_MS = 250;
-// A stream that ends with OK sooner than this has not worked.
+// Streams that end with OK sooner than this, twice in a row, do not work.
 const MIN_AGE_MS = 1_000;
 // Who lags behind gets response after response.
 const QUIET_MS = 300;
@@ -101,14 +102,16 @@ export class Streams {
 
   async #run<Response>(feed: Feed<Response>): Promise<void> {
     let graceUntil = 0;
+    let earlyEnds = 0;
     while (!this.#isStopped()) {
       const openedAt = this.#world.now();
       const error = await this.#follow(feed);
       feed.stopWatching();
       if (this.#isStopped()) return;
       if (error === undefined) {
-        if (this.#world.now() - openedAt < MIN_AGE_MS) {
-          this.#fail(unavailable(`${feed.name} ended at once`));
+        earlyEnds = this.#world.now() - openedAt < MIN_AGE_MS ? earlyEnds + 1 : 0;
+        if (earlyEnds > 1) {
+          this.#fail(unavailable(`The server ends ${feed.name} as soon as it has begun.`));
           return;
         }
         graceUntil = this.#world.now() + GRACE_MS;
@@ -136,9 +139,9 @@ export class Streams {
         feed.take(response, first);
         first = false;
       }
-      return first ? unavailable(`${feed.name} ended before its first response`) : undefined;
+      return first ? new ConnectError(`The server ended ${feed.name} at once.`, Code.Unavailable) : undefined;
     } catch (error) {
-      return error ?? unavailable(`${feed.name} broke`);
+      return error ?? new ConnectError(`The server broke off ${feed.name}.`, Code.Unavailable);
     }
   }
 
@@ -205,7 +208,7 @@ export class Streams {
   #watch<Response>(feed: Feed<Response>): void {
     feed.stopWatching();
     feed.stopWatching = this.#world.after(SILENCE_MS, () =>
-      this.#fail(unavailable(`nothing was heard of the server for ${SILENCE_MS / 1000} s`)),
+      this.#fail(unavailable(`Nothing was heard of the server for ${SILENCE_MS / 1000} s.`)),
     );
   }
 
@@ -221,16 +224,7 @@ export class Streams {
 }
 
 function unavailable(message: string): Refusal {
-  return {
-    code: "UNAVAILABLE",
-    reason: "",
-    message,
-    violations: [],
-    requestId: "",
-    retryable: true,
-    retryAfterMs: 0,
-    metadata: {},
-  };
+  return refusalOf(new ConnectError(message, Code.Unavailable));
 }
 
 function nothing(): void {

@@ -7,8 +7,8 @@ import { priorityWord } from "./words.js";
 
 /** How moments and targets are written on this page. */
 export interface Writing {
-  clock(at: number): string;
-  target(target: string): string;
+  clock: (at: number) => string;
+  target: (target: string) => string;
 }
 
 export interface Difference {

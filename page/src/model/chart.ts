@@ -6,6 +6,8 @@ const FLOOR = CHART_HEIGHT - 1;
 const TOP = 4;
 // What is not zero is seen, however large the rest.
 const LEAST_HEIGHT = 1.2;
+// One or two of something are no mountain.
+const LEAST_SCALE = 4;
 
 export interface Chart {
   /** The columns that are like every day's. */
@@ -24,7 +26,7 @@ export function chartOf(
   unusual: readonly boolean[],
   lastWeek: readonly number[] | null,
 ): Chart {
-  const largest = Math.max(1, ...counts, ...(lastWeek ?? []));
+  const largest = Math.max(LEAST_SCALE, ...counts, ...(lastWeek ?? []));
   const y = (count: number): number =>
     count === 0 ? FLOOR : round(FLOOR - Math.max(LEAST_HEIGHT, (count / largest) * (FLOOR - TOP)));
   const step = CHART_WIDTH / Math.max(1, counts.length);

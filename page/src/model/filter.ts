@@ -77,7 +77,7 @@ const READ: Record<string, Read> = {
     return { label: "service", text };
   },
   priority: (text, filter) => {
-    const priority = enumValue(Priority, text === "STRICT" ? "STRICT_PRIORITY" : text);
+    const priority = enumValue(Priority, text.toUpperCase() === "STRICT" ? "STRICT_PRIORITY" : text);
     if (!priority) return "is no priority";
     filter.priorities.push(priority);
     return { label: "priority", text: Priority[priority] };

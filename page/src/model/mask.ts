@@ -1,5 +1,6 @@
 // Numbers as the server masks them (domain/masking.py), for a screen on which somebody looks over a shoulder.
-const COUNTRY_CODE = /^(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9][0-9]{2})/;
+/** ITU-T E.164: no code is the beginning of another one. */
+export const COUNTRY_CODE = /^(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9][0-9]{2})/;
 
 /** A target without what names a person: `tel:+41 78 *** ** 77`, or `sip:***@example.com`. */
 export function masked(target: string): string {

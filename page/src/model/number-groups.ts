@@ -1,4 +1,5 @@
 // A telephone number in groups, as people read one aloud. The groups are of this page; the digits are the server's.
+import { COUNTRY_CODE } from "./mask.js";
 
 /** Return the parts of a target that are set apart: "+1", "202", "555", "0172" of `tel:+12025550172`. */
 export function targetGroups(target: string): string[] {
@@ -10,9 +11,6 @@ export function targetGroups(target: string): string[] {
   const code = COUNTRY_CODE.exec(number.slice(1))?.[0] ?? "";
   return [`+${code}`, ...groupsOf(number.slice(1 + code.length), code === "1" ? 3 : 0), ...extension];
 }
-
-// ITU-T E.164: no code is the beginning of another one.
-const COUNTRY_CODE = /^(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9]\d{2})/;
 
 /** In threes, the last of three or four; a number of six or fewer in two. */
 function groupsOf(digits: string, first: number): string[] {

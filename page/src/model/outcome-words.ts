@@ -80,6 +80,9 @@ function dayTicks(times: readonly number[], zone: string): Tick[] {
     // The first half hour that the day has: not at 00:00 where clocks skip it.
     const before = times[i - 1];
     const isNew = before !== undefined && Math.floor(wallClock(before, zone) / DAY_MS) !== Math.floor(wall / DAY_MS);
-    return isNew ? [{ part: i / times.length, text: WEEKDAYS[new Date(wall).getUTCDay()] ?? "" }] : [];
+    // There is no room beside "now".
+    return isNew && i / times.length < 0.93
+      ? [{ part: i / times.length, text: WEEKDAYS[new Date(wall).getUTCDay()] ?? "" }]
+      : [];
   });
 }

@@ -90,14 +90,22 @@ function byOutcome(tally: Tally, times: readonly number[]): Map<CallOutcome, num
 // Fewer than these in half an hour may be chance.
 const LEAST_UNUSUAL = 5;
 
+/** The attempts of one outcome by half hour, and those of all others. */
+export interface Volume {
+  counts: readonly number[];
+  others: readonly number[];
+}
+
 /**
- * Return which half hours stand out: at least 5, and more than twice the largest of last week's half hour and its two
- * neighbours, plus 3.
+ * Return which half hours stand out: at least 5, and more than twice the usual, plus 3. The usual is the largest of last
+ * week's half hour and its two neighbours; where more was dialled besides than then, it is so many times more.
  */
-export function unusualHalfHours(counts: readonly number[], lastWeek: readonly number[]): boolean[] {
-  return counts.map((count, i) => {
-    const usual = Math.max(...[i - 1, i, i + 1].map((j) => lastWeek[j] ?? 0));
-    return count >= LEAST_UNUSUAL && count > 2 * usual + 3;
+export function unusualHalfHours(now: Volume, lastWeek: Volume): boolean[] {
+  const around = (numbers: readonly number[], i: number): number =>
+    Math.max(...[i - 1, i, i + 1].map((j) => numbers[j] ?? 0));
+  return now.counts.map((count, i) => {
+    const growth = Math.max(1, (now.others[i] ?? 0) / Math.max(1, around(lastWeek.others, i)));
+    return count >= LEAST_UNUSUAL && count > 2 * growth * around(lastWeek.counts, i) + 3 * growth;
   });
 }
 
@@ -131,13 +139,15 @@ function figureOf(
   tally: Tally,
   outcome: CallOutcome,
   times: readonly number[],
-  counts: readonly number[],
-  lastWeek: readonly number[] | null,
+  now: Volume,
+  then: Volume | null,
 ): OutcomeFigure {
+  const { counts } = now;
+  const lastWeek = then === null ? null : then.counts;
   const peak = Math.max(0, ...counts);
   // That more is answered than last week is no fault.
-  const hasUsual = lastWeek !== null && outcome !== CallOutcome.ANSWERED;
-  const unusual = hasUsual ? unusualHalfHours(counts, lastWeek) : counts.map(() => false);
+  const hasUsual = then !== null && outcome !== CallOutcome.ANSWERED;
+  const unusual = hasUsual ? unusualHalfHours(now, then) : counts.map(() => false);
   const isNew = PERMANENT.has(outcome) && lastWeek !== null && sum(lastWeek) === 0;
   // NOT_AUTHORIZED is a fault of configuration, and stands out in any week.
   const isFirst = isNew || outcome === CallOutcome.NOT_AUTHORIZED;
@@ -158,12 +168,22 @@ function figureOf(
 export function figuresOf(tally: Tally, last: Tally | null, times: readonly number[], zone: string): OutcomeFigure[] {
   const now = byOutcome(tally, times);
   const then = last === null ? null : byOutcome(last, weekBeforeEach(times, zone));
-  const none = new Array<number>(times.length).fill(0);
   const newer = [...now.keys()].filter((outcome) => !OUTCOMES.includes(outcome)).sort((a, b) => a - b);
-  return [...OUTCOMES, ...newer].map((outcome) => {
-    const lastWeek = then === null || then.size === 0 ? null : (then.get(outcome) ?? none);
-    return figureOf(tally, outcome, times, now.get(outcome) ?? none, lastWeek);
-  });
+  const volumes = volumesOf(now, times.length);
+  const before = then === null || then.size === 0 ? null : volumesOf(then, times.length);
+  return [...OUTCOMES, ...newer].map((outcome) =>
+    figureOf(tally, outcome, times, volumes(outcome), before === null ? null : before(outcome)),
+  );
+}
+
+/** Return what finds the volume of an outcome; nothing of one that there was not. */
+function volumesOf(counts: ReadonlyMap<CallOutcome, number[]>, length: number): (outcome: CallOutcome) => Volume {
+  const none = new Array<number>(length).fill(0);
+  const all = none.map((_, i) => sum([...counts.values()].map((each) => each[i] ?? 0)));
+  return (outcome) => {
+    const mine = counts.get(outcome) ?? none;
+    return { counts: mine, others: all.map((total, i) => total - (mine[i] ?? 0)) };
+  };
 }
 
 /** Return in how many of these services an outcome is retried. */

@@ -41,16 +41,20 @@ export function attentionOf(picture: Picture): string {
 }
 
 /** Return the line below a service's state: since when and by whom, or until when. */
-export function stateDetail({ service, queue }: Picture, now: number, zone: string): string {
+export function stateDetail(picture: Picture, now: number, zone: string): string {
+  const { service, queue } = picture;
   const since = (at: number | null): string => (at === null ? "" : `since ${clockTime(at, now, zone)}`);
-  const pausedBy = [queue.pausedBy && `by ${queue.pausedBy}`, since(ms(queue.pauseTime))].filter(Boolean).join(" ");
+  const pausedBy = [since(ms(queue.pauseTime)), queue.pausedBy && `by ${queue.pausedBy}`].filter(Boolean).join(" ");
   switch (queue.state) {
-    case QueueState.NO_DIALER:
-      return since(ms(queue.noDialerSince));
+    case QueueState.NO_DIALER: {
+      // What is true besides: a dialer alone would not help.
+      const also = service.paused ? "and paused" : queue.capacity === 0 ? "and capacity is 0" : "";
+      return [since(ms(queue.noDialerSince)), also].filter(Boolean).join(", ");
+    }
     case QueueState.PAUSED:
       return pausedBy;
     case QueueState.DIALING_OFF:
-      return ["capacity is 0", pausedBy].filter(Boolean).join(", ");
+      return `capacity is 0 ${pausedBy}`.trim();
     case QueueState.AGENTS_DO_NOT_ANSWER: {
       const until = ms(queue.agentsRestUntil);
       return until === null ? "" : `rests until ${clockTime(until, now, zone)}`;
@@ -137,19 +141,20 @@ export function roughSpan(duration: number): string {
 
 /** Return the estimated wait of a new callback, or in a word why there is none. */
 export function estimateOf({ queue }: Picture): string {
-  const wait = durationMs(queue.estimatedWait);
-  if (wait !== null) return roughSpan(wait);
   switch (queue.state) {
     case QueueState.PAUSED:
       return "paused";
     case QueueState.NO_DIALER:
     case QueueState.DIALING_OFF:
     case QueueState.AGENTS_DO_NOT_ANSWER:
+      // What the calls of the last minutes would give is not true any more.
       return "none";
     case QueueState.CLOSED:
       return queue.scheduled > 0 ? `${withCommas(queue.scheduled)} scheduled` : "closed";
-    default:
-      return "—";
+    default: {
+      const wait = durationMs(queue.estimatedWait);
+      return wait === null ? "—" : roughSpan(wait);
+    }
   }
 }
 

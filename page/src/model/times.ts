@@ -58,7 +58,7 @@ export function date(at: number, now: number, zone: string): string {
   return formatOf(thatDay.slice(-4) === today.slice(-4) ? "short" : "long", zone).format(at);
 }
 
-/** Everything about a moment, for titles: "Mon 30 November 2026, 14:06:22 (Europe/Zurich)". */
+/** Everything about a moment, for titles: "Mon, 30 November 2026, 14:06:22 (Europe/Zurich)". */
 export function fullTime(at: number, zone: string): string {
   return valid(at) ? `${formatOf("full", zone).format(at)}, ${timeOfDay(at, zone)} (${zone})` : "—";
 }

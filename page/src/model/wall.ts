@@ -4,15 +4,17 @@ import { needsAttention, type Picture, waitingOf } from "./queue.js";
 
 // The layout in rem: what the columns need, what stands above the rows, and a row.
 const COLUMNS_REM = 84;
-const ABOVE_ROWS_REM = 16;
+const ABOVE_ROWS_REM = 18;
 const ROW_REM = 3.3;
+// Higher rows would lie too far apart.
+const LARGEST_ROW_REM = 5;
 // Text that is smaller than this part of the width is not read from four metres.
 const LEAST_PART = 1 / 110;
 const LEAST_PX = 12;
 
 /** "Mon 30 November 2026". */
 export function dayWords(at: number, zone: string): string {
-  return fullTime(at, zone).split(",")[0] ?? "";
+  return fullTime(at, zone).replace(/, \d\d:\d\d.*$/, "");
 }
 
 export interface WallLayout {
@@ -20,16 +22,26 @@ export interface WallLayout {
   remPx: number;
   /** How many rows fit without scrolling. */
   rows: number;
+  /** How high a row is. */
+  rowRem: number;
 }
 
-/** Return the largest text with which the rows fit, in a window of this size, but none that cannot be read. */
-export function wallLayout(widthPx: number, heightPx: number, services: number): WallLayout {
+/**
+ * Return the largest text with which the rows fit, in a window of this size, but none that cannot be read. `abovePx` is
+ * what stands above the rows with that text, once it is known: the rows share what is left, and the text stays.
+ */
+export function wallLayout(widthPx: number, heightPx: number, services: number, abovePx?: number): WallLayout {
   const byWidth = widthPx / COLUMNS_REM;
   const byHeight = heightPx / (ABOVE_ROWS_REM + ROW_REM * services);
   const largest = Math.max(LEAST_PX, widthPx * LEAST_PART, Math.min(byWidth, byHeight));
   // Rounded down, so that what fits does so afterwards.
   const remPx = Math.floor(largest * 100) / 100;
-  return { remPx, rows: Math.max(1, Math.floor((heightPx / remPx - ABOVE_ROWS_REM) / ROW_REM)) };
+  const leftRem = heightPx / remPx - (abovePx === undefined ? ABOVE_ROWS_REM : abovePx / remPx);
+  return {
+    remPx,
+    rows: Math.max(1, Math.floor(leftRem / ROW_REM)),
+    rowRem: Math.min(LARGEST_ROW_REM, Math.max(ROW_REM, Math.floor((leftRem / services) * 100) / 100)),
+  };
 }
 
 /**

@@ -41,7 +41,7 @@ export function Figure({ figure, times, attempts, services }: FigureProps): JSX.
             <Glyph name="warn" /> {markWords(figure.mark, at, zone)}
           </span>
         ) : (
-          figure.difference !== null && <span>{differenceWords(figure.difference)}</span>
+          figure.difference !== null && figure.difference !== 0 && <span>{differenceWords(figure.difference)}</span>
         )}
       </p>
       <ChartOf figure={figure} sentence={figureSentence(figure, sinceWords(times, at), at, zone)} />

@@ -20,7 +20,7 @@ export function HalfHourTable({ figures, times }: TableProps): JSX.Element {
       <summary>The charts as a table</summary>
       {/* A week is 337 rows: they are made when somebody reads them. */}
       {isOpen.value && (
-        <div class="mx-w" tabIndex={0} role="region" aria-label="Outcomes by half hour">
+        <div class="mx-w" data-scrolls-sideways tabIndex={0} role="region" aria-label="Outcomes by half hour">
           <Table figures={figures.filter(({ total }) => total > 0)} times={times} />
         </div>
       )}

@@ -16,7 +16,7 @@ export function Matrix({ rows, nameOf }: { rows: readonly MatrixRow[]; nameOf: (
   const named = rows.map((row) => ({ ...row, name: nameOf(row.serviceId) }));
   named.sort((a, b) => NAMES.compare(a.name, b.name));
   return (
-    <div class="mx-w" tabIndex={0} role="region" aria-label="Outcomes by service">
+    <div class="mx-w" data-scrolls-sideways tabIndex={0} role="region" aria-label="Outcomes by service">
       <table class="mx">
         <thead>
           <tr>

@@ -14,7 +14,7 @@ export function AttemptTrace({
 }): JSX.Element {
   const { first, between, last, dots, moreLeft, sentence } = traceOf(callback, maxRetries);
   return (
-    <span class="trace" role="img" aria-label={sentence} title={sentence}>
+    <span class="marks" role="img" aria-label={sentence} title={sentence}>
       {first.map(mark)}
       {between > 0 && <span class="between">+{between}</span>}
       {last.map(mark)}

@@ -7,6 +7,8 @@ export function Dialog(props: {
   title: ComponentChildren;
   onClose: () => void;
   class?: string;
+  /** The id of what describes it. */
+  describedBy?: string;
   children: ComponentChildren;
 }): JSX.Element {
   const { title, onClose, children } = props;
@@ -33,6 +35,7 @@ export function Dialog(props: {
       ref={element}
       class={props.class ?? ""}
       aria-labelledby={titleId}
+      {...(props.describedBy !== undefined && { "aria-describedby": props.describedBy })}
       onCancel={(event) => {
         event.preventDefault();
         onClose();

@@ -140,6 +140,7 @@ const GLYPHS = {
       <path d="M8 12.4v.1" />
     </>
   ),
+  more: <path d="M3 4.5h10M3 8h10M3 11.5h10" />,
   leave: <path d="M6.5 2.5h-4v11h4M6.5 8h7M10.8 5.2 13.5 8l-2.7 2.8" />,
   change: <path d="M3 13l.6-2.8 7.3-7.3 2.2 2.2-7.3 7.3zM9.5 4.3l2.2 2.2" />,
 } satisfies Record<string, JSX.Element>;

@@ -15,7 +15,7 @@ import { today, todayBegin, todayRefusal } from "./today.js";
 
 export const IN_PROGRESS = "OFFERED,DIALING,CONNECTED,CANCELLING";
 
-export function Figures(): JSX.Element {
+export function Figures({ attention = true }: { attention?: boolean }): JSX.Element {
   const totals = totalsOf(queues.value.values());
   return (
     <dl class="figs">
@@ -32,7 +32,7 @@ export function Figures(): JSX.Element {
         {withCommas(totals.dueWithinHour)}
       </Figure>
       <TodayFigures />
-      <Attention />
+      {attention && <Attention />}
     </dl>
   );
 }

@@ -83,12 +83,15 @@ export function countsOf({ queue }: QueuePicture): number[] {
 function useRovingRows(table: { current: HTMLTableElement | null }, pictures: readonly QueuePicture[], open: string) {
   const chosen = useSignal("");
   const place = useRef(0);
-  const ids = pictures.map(({ service }) => service.serviceId);
-  const found = ids.indexOf(chosen.value);
-  // A row that has left hands the stop on to the one that took its place.
-  const index = found >= 0 ? found : Math.min(place.current, ids.length - 1);
-  const stop = ids[index] ?? "";
   const hadFocus = useRef(false);
+  const ids = pictures.map(({ service }) => service.serviceId);
+  // A row that has left hands the stop on to the one that took its place. Keys may come faster than paints.
+  const index = (): number => {
+    const found = ids.indexOf(chosen.peek());
+    return found >= 0 ? found : Math.min(place.current, ids.length - 1);
+  };
+  const isGone = !ids.includes(chosen.value);
+  const stop = ids[index()] ?? "";
   const focusRow = (id: string): void => rowOf(table.current, id)?.querySelector<HTMLElement>("[data-cell]")?.focus();
   const move = (to: number): void => {
     const id = ids[Math.min(Math.max(to, 0), ids.length - 1)];
@@ -96,44 +99,42 @@ function useRovingRows(table: { current: HTMLTableElement | null }, pictures: re
     chosen.value = id;
     focusRow(id);
   };
+  const step = (by: number): void => move(isIn(table.current) ? index() + by : index());
   const toggle = (id: string): void => {
     chosen.value = id;
     setQuery({ open: id === open ? null : id });
   };
   useLayoutEffect(() => {
-    place.current = index;
-    if (hadFocus.current && found < 0 && document.activeElement === document.body) focusRow(stop);
+    place.current = index();
+    if (hadFocus.current && isGone && document.activeElement === document.body) focusRow(stop);
   });
   useEffect(() => {
     // A link to an open row leads to it.
     if (open !== "") rowOf(table.current, open)?.scrollIntoView({ block: "nearest" });
   }, [open]);
   useKeys([
-    { keys: "j", does: "next row", run: () => move(isIn(table.current) ? index + 1 : index) },
-    { keys: "k", does: "row before", run: () => move(isIn(table.current) ? index - 1 : index) },
+    { keys: "j", does: "next row", run: () => step(1) },
+    { keys: "k", does: "row before", run: () => step(-1) },
     { keys: "Enter", does: "open", run: () => toggle(stop) },
     { keys: " ", does: "open", run: () => toggle(stop) },
     { keys: "Escape", does: "close", run: () => setQuery({ open: null }), when: () => open !== "" },
   ]);
-  return {
-    stop,
-    toggle,
-    onFocusIn: ({ target }: { target: EventTarget | null }): void => {
-      hadFocus.current = true;
-      const id = target instanceof Element ? target.closest<HTMLElement>("tr[data-id]")?.dataset["id"] : undefined;
-      if (id !== undefined) chosen.value = id;
-    },
-    onKeyDown: (event: TargetedKeyboardEvent<HTMLTableElement>): void => {
-      const to = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: ids.length - 1 }[event.key];
-      const across = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      const row = event.target instanceof Element ? event.target.closest("tr[data-id]") : null;
-      if (row === null || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-      if (to !== undefined) move(to);
-      else if (across !== undefined) moveAcross(row, across);
-      else return;
-      event.preventDefault();
-    },
+  const onFocusIn = ({ target }: { target: EventTarget | null }): void => {
+    hadFocus.current = true;
+    const id = target instanceof Element ? target.closest<HTMLElement>("tr[data-id]")?.dataset["id"] : undefined;
+    if (id !== undefined) chosen.value = id;
   };
+  const onKeyDown = (event: TargetedKeyboardEvent<HTMLTableElement>): void => {
+    const to = { ArrowDown: index() + 1, ArrowUp: index() - 1, Home: 0, End: ids.length - 1 }[event.key];
+    const across = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const row = event.target instanceof Element ? event.target.closest("tr[data-id]") : null;
+    if (row === null || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (to !== undefined) move(to);
+    else if (across !== undefined) moveAcross(row, across);
+    else return;
+    event.preventDefault();
+  };
+  return { stop, toggle, onFocusIn, onKeyDown };
 }
 
 function rowOf(table: HTMLTableElement | null, id: string): Element | null {

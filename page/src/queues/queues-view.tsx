@@ -12,6 +12,7 @@ import { PriorityKey } from "../parts/priority.js";
 import { StruckTokens } from "../parts/struck.js";
 import { Figures } from "./figures.js";
 import { QueueTable } from "./queue-table.js";
+import { isNarrow } from "./sizes.js";
 import { startToday } from "./today.js";
 import { WallBoard } from "./wall-board.js";
 
@@ -22,7 +23,9 @@ export function QueuesView(): JSX.Element {
   if (!isComplete && pictures.size === 0) return <Loading text="Reading the queues." />;
   if (pictures.size === 0) return <NoService />;
   const query = parseQueuesQuery(address.value.query, isComplete ? new Set(pictures.keys()) : null);
-  if (query.isWall) return <WallBoard />;
+  const struck = <StruckTokens tokens={query.struck} onRemove={removeFromAddress} />;
+  // A phone has no wall.
+  if (query.isWall && !isNarrow.value) return <WallBoard>{struck}</WallBoard>;
   return (
     <section class="queues" aria-label="Queues">
       <Figures />
@@ -31,7 +34,7 @@ export function QueuesView(): JSX.Element {
           Services <AsOf />
         </h1>
         <PriorityKey />
-        <StruckTokens tokens={query.struck} onRemove={removeFromAddress} />
+        {struck}
         <span class="sp" />
         <Link class="btn x3" to={withQuery({ wall: "1" })}>
           Wall board <kbd>w</kbd>

@@ -1,6 +1,6 @@
 // The wall board: the queues, to be read from four metres, all day, by people who touch nothing.
-import type { JSX } from "preact";
-import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { Link, withQuery } from "../app/router.js";
 import { now, zone } from "../live/clock.js";
@@ -15,26 +15,28 @@ import { Glyph } from "../parts/glyph.js";
 import { PriorityStrip } from "../parts/priority.js";
 import { SlotMeter } from "../parts/slot-meter.js";
 import { Since } from "../parts/when.js";
-import { Figures } from "./figures.js";
+import { Attention, Figures } from "./figures.js";
 import { StateCell } from "./queue-row.js";
 import { countsOf } from "./queue-table.js";
 import { useScreenOn } from "./screen-on.js";
+import { useRemWidth } from "./sizes.js";
 
-// What the strip's column has on a wall, in rem.
-const STRIP_REM = 19;
-
-export function WallBoard(): JSX.Element {
+/** `children`: what is wrong with the address. */
+export function WallBoard({ children }: { children: ComponentChildren }): JSX.Element {
   const pictures = [...queues.value.values()];
-  const { rows } = useWallLayout(pictures.length);
+  const table = useRef<HTMLTableElement>(null);
+  const { rows } = useWallLayout(table, pictures.length);
   useScreenOn();
   const shown = shownOnWall(pictures, rows);
-  const scale = stripScale(shown.map(countsOf), STRIP_REM);
+  const width = useRemWidth(table, "td.lvls", shown[0]?.service.serviceId ?? "");
+  const scale = stripScale(shown.map(countsOf), width);
   const quiet = pictures.length - shown.length;
   return (
     <section class="queues wall" aria-label="Wall board">
+      <h1 class="vh">Wall board</h1>
       <Lost />
       <div class="wall-top">
-        <Figures />
+        <Figures attention={false} />
         <div class="wall-clock">
           <b>{timeOfDay(now.value, zone)}</b>
           <span>
@@ -45,7 +47,11 @@ export function WallBoard(): JSX.Element {
           </Link>
         </div>
       </div>
-      <table class="q">
+      {children}
+      <dl class="wall-attention">
+        <Attention />
+      </dl>
+      <table class="q" ref={table}>
         <caption class="vh">Services by name</caption>
         <thead>
           <tr>
@@ -88,7 +94,7 @@ function WallRow({ picture, scale }: { picture: QueuePicture; scale: number }): 
         <span class="name">{nameOf(service)}</span>
       </th>
       <td class="state">
-        <StateCell picture={picture} />
+        <StateCell picture={picture} unnamed />
       </td>
       <td class="num" data-l="Waiting">
         <b>{withCommas(waitingOf(queue))}</b>
@@ -134,18 +140,24 @@ function Lost(): JSX.Element | null {
 }
 
 /** Has the text as large as the window lets it, while the wall board is shown. */
-function useWallLayout(services: number): WallLayout {
-  const measure = (): WallLayout => wallLayout(innerWidth, innerHeight, services);
-  const [layout, setLayout] = useState(measure);
+function useWallLayout(table: { current: HTMLTableElement | null }, services: number): WallLayout {
+  const [window, setWindow] = useState({ width: innerWidth, height: innerHeight });
+  // More or fewer lines of what needs attention.
+  const [abovePx, setAbovePx] = useState<number | undefined>(undefined);
+  const layout = wallLayout(window.width, window.height, services, abovePx);
   useLayoutEffect(() => {
-    const update = (): void => setLayout(measure());
-    update();
+    const update = (): void => setWindow({ width: innerWidth, height: innerHeight });
     addEventListener("resize", update);
     return () => removeEventListener("resize", update);
-  }, [services]);
+  }, []);
   useLayoutEffect(() => {
-    document.documentElement.style.fontSize = `${layout.remPx}px`;
-  }, [layout.remPx]);
-  useEffect(() => () => document.documentElement.style.removeProperty("font-size"), []);
+    const { style } = document.documentElement;
+    style.fontSize = `${layout.remPx}px`;
+    style.setProperty("--wall-row", `${layout.rowRem}rem`);
+    const body = table.current?.tBodies[0];
+    const board = body?.closest(".wall");
+    if (body && board) setAbovePx(Math.ceil(body.getBoundingClientRect().top - board.getBoundingClientRect().top));
+  });
+  useEffect(() => () => document.documentElement.removeAttribute("style"), []);
   return layout;
 }

@@ -116,7 +116,7 @@ test("ten seconds without a byte are a loss, on either stream", async () => {
     assert.deepEqual(tab.links.slice(-1), ["live"], silent);
     await world.pass(1);
     const { link } = tab;
-    assert.equal(link.kind === "lost" && link.why, "nothing was heard of the server for 10 s", silent);
+    assert.equal(link.kind === "lost" && link.why, "Nothing was heard of the server for 10 s.", silent);
   }
 });
 
@@ -205,13 +205,23 @@ test("UNAUTHENTICATED is told and not retried; signing in goes on from the last 
   await tab.say({ type: "seen", seen: true });
   await tab.say({ type: "retry" });
   assert.equal(world.callbacks.length, 1);
-  const late = await new FakeTab(hub, world).hello();
-  assert.equal(late.link.kind, "refused");
   await tab.say({ type: "session", who: "" });
   assert.equal(world.callbacks.length, 2);
   assert.equal(world.stream.token, "t1");
   await world.accept("t2");
   assert.equal(tab.link.kind, "live");
+});
+
+test("a page that is opened after a refusal tries again for all", async () => {
+  const { world, hub } = newHub();
+  const tab = await new FakeTab(hub, world).hello();
+  await world.accept("t1");
+  world.stream.fail(refusal(Code.Unauthenticated, "CREDENTIALS_INVALID"));
+  await world.pass(0);
+  assert.equal(tab.link.kind, "refused");
+  const late = await new FakeTab(hub, world).hello();
+  await world.accept("t2");
+  assert.deepEqual([tab.link.kind, late.link.kind], ["live", "live"]);
 });
 
 test("who may see queues only sees them, and is live", async () => {
@@ -271,6 +281,10 @@ test("streams that end with OK at once, again and again, are a loss", async () =
   const { world, hub } = newHub();
   const tab = await new FakeTab(hub, world).hello();
   await world.accept("t1");
+  world.stream.end();
+  await world.pass(0);
+  assert.equal(tab.link.kind, "live");
+  await world.send("t1");
   world.stream.end();
   await world.pass(0);
   assert.equal(tab.link.kind, "lost");

@@ -286,7 +286,7 @@ export function refusal(code: Code, reason: string): ConnectError {
   ]);
 }
 
-export const unreachable = (): ConnectError => new ConnectError("Failed to fetch", Code.Unavailable);
+export const unreachable = (): ConnectError => ConnectError.from(new TypeError("Failed to fetch"));
 
 export function service(serviceId: string, displayName = serviceId) {
   return create(ServiceSchema, { serviceId, displayName });

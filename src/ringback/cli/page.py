@@ -25,7 +25,7 @@ def callback_page(callback: cb.Callback, times: Times) -> RenderableType:
     for label, value in _facts(callback, times):
         if value:
             page.add_row(label, value)
-    return Group(page, attempts_table(callback.attempts, times)) if callback.attempts else page
+    return Group(page, attempts_table(callback.attempts, times, whole=True)) if callback.attempts else page
 
 
 def _facts(callback: cb.Callback, times: Times) -> Iterable[tuple[str, str | Text]]:
@@ -103,9 +103,14 @@ _ATTEMPT: Mapping[str, Callable[[cb.Attempt, Times], str]] = MappingProxyType(
 _FOLDED = frozenset({"dialer", "agent", "disposition", "detail"})
 
 
-def attempts_table(attempts: Sequence[cb.Attempt], times: Times) -> Table:
+# What came before an attempt, and what comes after it.
+_AROUND = frozenset({"offered", "next"})
+
+
+def attempts_table(attempts: Sequence[cb.Attempt], times: Times, *, whole: bool = False) -> Table:
     """Return the attempts, each with what came how long after its start. Columns that would be empty are left out."""
-    columns = {heading: [cell(attempt, times) for attempt in attempts] for heading, cell in _ATTEMPT.items()}
+    cells = {heading: cell for heading, cell in _ATTEMPT.items() if whole or heading not in _AROUND}
+    columns = {heading: [cell(attempt, times) for attempt in attempts] for heading, cell in cells.items()}
     filled = {heading: cells for heading, cells in columns.items() if any(cells)}
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in filled:

@@ -17,7 +17,7 @@ from ringback.storage.list_plan import AccessPath, Condition, Index, OneOf, acce
 ENOUGH: Final = 10_001
 # Rows that are looked at to find those: of each state apart, and of all together.
 ROWS_PER_STATE: Final = 20_000
-ROWS: Final = 100_000
+ROWS: Final = 50_000
 
 # Those that have the state, so that each can be counted apart.
 _BY_STATE: Final = (Index.SERVICE, Index.STATE)
@@ -55,7 +55,7 @@ def parts(wanted: CallbackFilter, compared: Sequence[AccessPath], matches: Seque
     path = next((path for path in possible if path.index in _RANGES), None) or next(iter(possible), None)
     if path is not None and path.index not in _BY_STATE:
         return [CountPart(path, list(conditions(wanted)), ROWS)]
-    return [_of_state(wanted, state, path) for state in wanted.states or State]
+    return [_of_state(wanted, state, path) for state in dict.fromkeys(wanted.states or State)]
 
 
 def _of_state(wanted: CallbackFilter, state: State, path: AccessPath | None) -> CountPart:

@@ -198,8 +198,8 @@ class Index(Enum):
     TASK = ("external_task_id",)
     # Ranges: from the first time on, to before the second one; None where it is open.
     DUE = ("due_us", "due_us")
-    # Within each service.
-    END = ("end_us", "end_us")
+    # The same within a service; None for all services.
+    END = ("service_id", "end_us", "end_us")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -269,13 +269,19 @@ def _every_path(wanted: CallbackFilter) -> Iterator[AccessPath]:
         yield _path(Index.CALLER, [(caller,) for caller in caller_ids])
     if wanted.states:
         yield _path(Index.STATE, [(state.name,) for state in wanted.states])
-    yield from _span(Index.DUE, wanted.due_after, wanted.due_before)
-    yield from _span(Index.END, wanted.end_after, wanted.end_before)
+    if due := _span(wanted.due_after, wanted.due_before):
+        yield _path(Index.DUE, [due])
+    if end := _span(wanted.end_after, wanted.end_before):
+        services = _services(wanted)
+        named = services if services and len(services) <= MAX_STREAMS else [None]
+        yield _path(Index.END, [(service_id, *end) for service_id in named])
 
 
-def _span(index: Index, after: datetime | None, before: datetime | None) -> Iterator[AccessPath]:
-    if after is not None or before is not None:
-        yield _path(index, [tuple(None if time is None else time_us(time) for time in (after, before))])
+def _span(after: datetime | None, before: datetime | None) -> Lookup:
+    """Return the bounds of a range; nothing where it has none."""
+    if after is None and before is None:
+        return ()
+    return tuple(None if time is None else time_us(time) for time in (after, before))
 
 
 def _path(index: Index, lookups: Iterable[Lookup]) -> AccessPath:

@@ -5,7 +5,8 @@ Ringback's vocabulary: what a callback is, what it was asked to do, and what bec
 
 Rules for all files of this package:
 - Lengths are counted in characters (Unicode code points). Texts contain no control characters, and neither do
-  URIs, also escaped ones such as %0D.
+  URIs, also escaped ones such as %0D. Nor do they contain characters that are not seen: those that turn the
+  direction of a text (such as U+202E) or have no width (such as U+200B); joiners only between characters beyond ASCII.
 - Times are UTC and kept with microsecond precision: nanoseconds below that are dropped, not rounded.
 - "Unset" means that the field is absent; for fields without presence it means the zero value.
 - "Output only" fields are ignored in requests.
@@ -372,8 +373,8 @@ class CallbackRequest(_message.Message):
     priority: Global___Priority.ValueType
     """Required. How urgent it is, compared with the others of its service that are due."""
     context_url: _builtins.str
-    """An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-    the server. At most 2048 characters. Empty: none.
+    """An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+    dialer, never opened by the server. At most 2048 characters. Empty: none.
     """
     supervisor: _builtins.str
     """The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most

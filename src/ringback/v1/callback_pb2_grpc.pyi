@@ -5,7 +5,8 @@ Ringback's vocabulary: what a callback is, what it was asked to do, and what bec
 
 Rules for all files of this package:
 - Lengths are counted in characters (Unicode code points). Texts contain no control characters, and neither do
-  URIs, also escaped ones such as %0D.
+  URIs, also escaped ones such as %0D. Nor do they contain characters that are not seen: those that turn the
+  direction of a text (such as U+202E) or have no width (such as U+200B); joiners only between characters beyond ASCII.
 - Times are UTC and kept with microsecond precision: nanoseconds below that are dropped, not rounded.
 - "Unset" means that the field is absent; for fields without presence it means the zero value.
 - "Output only" fields are ignored in requests.

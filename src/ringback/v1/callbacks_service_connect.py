@@ -117,7 +117,7 @@ class CallbacksService(Protocol):
     async def list_callback_events(self, request: ListCallbackEventsRequest, ctx: RequestContext[ListCallbackEventsRequest, ListCallbackEventsResponse], /) -> ListCallbackEventsResponse:
         """
         Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-        the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+        the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
 
         CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
         """
@@ -538,7 +538,7 @@ class CallbacksServiceClient(ConnectClient):
     ) -> ListCallbackEventsResponse:
         """
         Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-        the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+        the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
 
         CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
         """
@@ -793,7 +793,7 @@ class CallbacksServiceSync(Protocol):
     def list_callback_events(self, request: ListCallbackEventsRequest, ctx: RequestContext[ListCallbackEventsRequest, ListCallbackEventsResponse], /) -> ListCallbackEventsResponse:
         """
         Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-        the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+        the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
 
         CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
         """
@@ -1212,7 +1212,7 @@ class CallbacksServiceClientSync(ConnectClientSync):
     ) -> ListCallbackEventsResponse:
         """
         Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-        the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+        the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
 
         CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
         """

@@ -201,7 +201,7 @@ class CallbacksServiceServicer(object):
 
     def ListCallbackEvents(self, request, context):
         """Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-        the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+        the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
 
         CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
         """

@@ -94,7 +94,7 @@ class CallbacksServiceStub:
     """
     ListCallbackEvents: _grpc.UnaryUnaryMultiCallable[_callbacks_service_pb2.ListCallbackEventsRequest, _callbacks_service_pb2.ListCallbackEventsResponse]
     """Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-    the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+    the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
 
     CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
     """
@@ -222,7 +222,7 @@ class CallbacksServiceAsyncStub(CallbacksServiceStub):
     """
     ListCallbackEvents: _aio.UnaryUnaryMultiCallable[_callbacks_service_pb2.ListCallbackEventsRequest, _callbacks_service_pb2.ListCallbackEventsResponse]  # type: ignore[assignment]
     """Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-    the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+    the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
 
     CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
     """
@@ -383,7 +383,7 @@ class CallbacksServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_callbacks_service_pb2.ListCallbackEventsResponse, _abc.Awaitable[_callbacks_service_pb2.ListCallbackEventsResponse]]:
         """Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-        the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+        the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
 
         CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
         """

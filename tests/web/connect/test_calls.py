@@ -37,6 +37,25 @@ async def test_a_callback_is_created_and_read_in_json(api: Api, port: int) -> No
     assert over_grpc.callback_request.description == "Möbel — grün"
 
 
+async def test_counts_are_those_of_grpc(api: Api, port: int) -> None:
+    await call(port, "CreateCallback", creation(api))
+    cancelled = (await call(port, "CreateCallback", creation(api, externalTaskId="7"))).json["callback"]
+    await call(port, "CancelCallback", {"key": {"callbackId": cancelled["callbackId"]}})
+
+    counted = await call(
+        port, "CountCallbacks", {"filter": {"externalTaskIds": ["7"], "endAfter": cancelled["createTime"]}}
+    )
+    assert [state for state in counted.json["states"] if "count" in state] == [
+        {"state": "CALLBACK_STATE_CANCELLED", "count": "1"}
+    ]
+    outcomes = path_of("GetOutcomes", "DirectoryService")
+    ended = await post(port, outcomes, json.dumps({"beginTime": cancelled["createTime"]}).encode())
+    [end] = ended.json["ends"]
+    assert (end["serviceId"], end["state"], end["count"]) == (api.service_id, "CALLBACK_STATE_CANCELLED", 1)
+    faults = refused_in((await post(port, outcomes, b"{}")).json)
+    assert (faults.reason, faults.fields) == ("INVALID_FIELD", ("begin_time",))
+
+
 async def test_a_refusal_has_the_details_of_grpc_and_a_person_can_read_them(port: int) -> None:
     answer = await call(port, "GetCallback", {"key": {"callbackId": UNKNOWN_ID}})
 

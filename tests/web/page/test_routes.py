@@ -8,7 +8,7 @@ import pytest
 
 from ringback.app import App
 from ringback.config import Listen, Settings
-from ringback.web.page.assets import Asset, Assets, Content
+from ringback.web.page.assets import Asset, Assets, Representation
 from tests.world.http_client import HttpResponse, connected
 from tests.world.identities import RULES
 
@@ -26,8 +26,8 @@ async def port(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     main = Asset(
         content_type="text/javascript; charset=utf-8",
         cache_control="public, max-age=31536000, immutable",
-        plain=Content(body=_SCRIPT, etag='"1"'),
-        gzipped=Content(body=compress(_SCRIPT), etag='"1-gzip"'),
+        plain=Representation(body=_SCRIPT, etag='"1"'),
+        gzipped=Representation(body=compress(_SCRIPT), etag='"1-gzip"'),
     )
     assets = Assets(document=Assets.read().document, by_name={"main-1.js": main})
     monkeypatch.setattr(Assets, "read", lambda: assets)

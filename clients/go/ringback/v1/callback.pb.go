@@ -2,7 +2,8 @@
 //
 // Rules for all files of this package:
 // - Lengths are counted in characters (Unicode code points). Texts contain no control characters, and neither do
-//   URIs, also escaped ones such as %0D.
+//   URIs, also escaped ones such as %0D. Nor do they contain characters that are not seen: those that turn the
+//   direction of a text (such as U+202E) or have no width (such as U+200B); joiners only between characters beyond ASCII.
 // - Times are UTC and kept with microsecond precision: nanoseconds below that are dropped, not rounded.
 // - "Unset" means that the field is absent; for fields without presence it means the zero value.
 // - "Output only" fields are ignored in requests.
@@ -413,8 +414,8 @@ type CallbackRequest struct {
 	IncomingServiceSipUri string `protobuf:"bytes,7,opt,name=incoming_service_sip_uri,json=incomingServiceSipUri,proto3" json:"incoming_service_sip_uri,omitempty"`
 	// Required. How urgent it is, compared with the others of its service that are due.
 	Priority Priority `protobuf:"varint,8,opt,name=priority,proto3,enum=ringback.v1.Priority" json:"priority,omitempty"`
-	// An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-	// the server. At most 2048 characters. Empty: none.
+	// An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+	// dialer, never opened by the server. At most 2048 characters. Empty: none.
 	ContextUrl string `protobuf:"bytes,9,opt,name=context_url,json=contextUrl,proto3" json:"context_url,omitempty"`
 	// When to try first. Unset or in the past: now. At most 366 days ahead.
 	DueDate *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`

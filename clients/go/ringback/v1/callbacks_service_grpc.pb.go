@@ -94,7 +94,7 @@ type CallbacksServiceClient interface {
 	// No reasons of its own.
 	CountCallbacks(ctx context.Context, in *CountCallbacksRequest, opts ...grpc.CallOption) (*CountCallbacksResponse, error)
 	// Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-	// the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+	// the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
 	//
 	// CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
 	ListCallbackEvents(ctx context.Context, in *ListCallbackEventsRequest, opts ...grpc.CallOption) (*ListCallbackEventsResponse, error)
@@ -339,7 +339,7 @@ type CallbacksServiceServer interface {
 	// No reasons of its own.
 	CountCallbacks(context.Context, *CountCallbacksRequest) (*CountCallbacksResponse, error)
 	// Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-	// the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+	// the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
 	//
 	// CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
 	ListCallbackEvents(context.Context, *ListCallbackEventsRequest) (*ListCallbackEventsResponse, error)

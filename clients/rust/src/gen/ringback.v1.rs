@@ -28,8 +28,8 @@ pub struct CallbackRequest {
     /// Required. How urgent it is, compared with the others of its service that are due.
     #[prost(enumeration = "Priority", tag = "8")]
     pub priority: i32,
-    /// An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-    /// the server. At most 2048 characters. Empty: none.
+    /// An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+    /// dialer, never opened by the server. At most 2048 characters. Empty: none.
     #[prost(string, tag = "9")]
     pub context_url: ::prost::alloc::string::String,
     /// When to try first. Unset or in the past: now. At most 366 days ahead.
@@ -1261,7 +1261,7 @@ pub mod callbacks_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-        /// the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+        /// the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
         ///
         /// CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
         pub async fn list_callback_events(
@@ -1549,7 +1549,7 @@ pub mod callbacks_service_server {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
         /// Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-        /// the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+        /// the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
         ///
         /// CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
         async fn list_callback_events(

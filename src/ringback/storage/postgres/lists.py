@@ -207,14 +207,19 @@ def _ranges_of(index: Index, lookup: Lookup) -> Iterator[IndexRange]:
             condition, values = _bounds("due_us", lookup)
             yield IndexRange(condition, values, entries_order="ORDER BY due_us")
         case Index.END:
-            condition, values = _bounds("end_us", lookup)
-            ended = _ENDED.format(condition=condition)
-            yield IndexRange("TRUE", values, rows=ended, entries=ended, entries_order="")
+            service_id, *span = lookup
+            condition, values = _bounds("end_us", span)
+            if service_id is None:
+                ended = _ENDED.format(condition=condition)
+                yield IndexRange("TRUE", values, rows=ended, entries=ended, entries_order="")
+            else:
+                condition = f"service_id = ? AND end_us IS NOT NULL AND {condition}"
+                yield IndexRange(condition, (service_id, *values), entries_order="ORDER BY end_us")
         case _:
             yield IndexRange(condition, lookup)
 
 
-def _bounds(column: str, span: Lookup) -> tuple[str, Values]:
+def _bounds(column: str, span: Sequence[str | int | None]) -> tuple[str, Values]:
     given = [(sign, value) for sign, value in zip((">=", "<"), span, strict=True) if value is not None]
     return " AND ".join(f"{column} {sign} ?" for sign, _ in given), tuple(value for _, value in given)
 

@@ -48,7 +48,7 @@ def _select(number: int, part: CountPart, streams: Sequence[Stream]) -> Statemen
     matches = " AND ".join(check.sql for check in checks) or "TRUE"
     check_values = tuple(value for check in checks for value in check.values)
     rows = " UNION ALL ".join(
-        f"SELECT state, {matches} AS matches FROM {stream.rows} WHERE {stream.condition}"  # noqa: S608 - SQL of ours
+        f"SELECT state, {matches} AS matches FROM {stream.in_any_order}"  # noqa: S608 - SQL of ours
         for stream in streams
     )
     sql = f"""

@@ -50,9 +50,12 @@ _INDEXES: Final = {
 
 # The index has the ends of each service: one search for each that has any.
 _ENDED: Final = f"""
-    ({SERVICES_WITH_ENDED}) AS owner CROSS JOIN callback INDEXED BY callback_to_purge
-     ON callback.service_id = owner.service_id AND end_us IS NOT NULL
+    (SELECT service_id AS owner_id FROM ({SERVICES_WITH_ENDED})) AS owner
+      CROSS JOIN callback INDEXED BY callback_to_purge ON service_id = owner_id AND end_us IS NOT NULL
      WHERE end_us >= ? AND end_us < ?
+"""  # noqa: S608 - SQL of ours
+_ENDED_OF: Final = """
+    callback INDEXED BY callback_to_purge WHERE service_id = ? AND end_us IS NOT NULL AND end_us >= ? AND end_us < ?
 """
 
 Values = tuple[Any, ...]
@@ -75,6 +78,13 @@ class Stream:
     values: Values
     # The same matches, for counting them.
     entries: str
+    # All of them are read before the first is returned, since they are not in the order of ids.
+    is_gathered: bool = False
+
+    @property
+    def in_any_order(self) -> str:
+        """Return the tables and the condition for its rows in any order, and none read before it is returned."""
+        return self.entries if self.is_gathered else f"{self.rows} WHERE {self.condition}"
 
 
 async def page(connection: aiosqlite.Connection, wanted: ListPage) -> Snapshot:
@@ -184,7 +194,11 @@ def _streams_of(index: Index, lookup: Lookup) -> Iterator[Stream]:
         case Index.DUE:
             yield _unordered("callback INDEXED BY callback_by_due WHERE due_us >= ? AND due_us < ?", _bounds(lookup))
         case Index.END:
-            yield _unordered(_ENDED, _bounds(lookup))
+            service_id, *span = lookup
+            if service_id is None:
+                yield _unordered(_ENDED, _bounds(span))
+            else:
+                yield _unordered(_ENDED_OF, (service_id, *_bounds(span)))
         case _:
             yield _stream(_INDEXES[index], condition, lookup)
 
@@ -196,10 +210,10 @@ def _stream(index: str, condition: str, values: Values) -> Stream:
 
 def _unordered(entries: str, values: Values) -> Stream:
     condition = f"callback_id IN (SELECT callback_id FROM {entries})"  # noqa: S608 - SQL of ours
-    return Stream("callback", condition, values, entries)
+    return Stream("callback", condition, values, entries, is_gathered=True)
 
 
-def _bounds(span: Lookup) -> Values:
+def _bounds(span: Sequence[str | int | None]) -> Values:
     after_us, before_us = span
     return _FIRST_US if after_us is None else after_us, _LAST_US if before_us is None else before_us
 

@@ -37,8 +37,8 @@ class UnusableAssets(Exception):  # noqa: N818 - named for what happened
     """The files are not those that `make page` writes."""
 
 
-class Content(Struct, frozen=True, kw_only=True):
-    """The bytes of a response. Compressed ones are other bytes, and have an ETag of their own (RFC 9110, 8.8.3.3)."""
+class Representation(Struct, frozen=True, kw_only=True):
+    """The bytes of a response. Compressed, they have an ETag of their own (RFC 9110, 8.8.3.3)."""
 
     body: bytes
     etag: str
@@ -49,8 +49,8 @@ class Asset(Struct, frozen=True, kw_only=True):
 
     content_type: str
     cache_control: str
-    plain: Content
-    gzipped: Content
+    plain: Representation
+    gzipped: Representation
 
 
 class Assets(Struct, frozen=True, dict=True):
@@ -88,6 +88,6 @@ def _read(folder: Traversable, name: str, cache_control: str) -> Asset:
     return Asset(
         content_type=_TYPES[suffix],
         cache_control=cache_control,
-        plain=Content(body=plain, etag=f'"{digest}"'),
-        gzipped=Content(body=gzipped, etag=f'"{digest}-gzip"'),
+        plain=Representation(body=plain, etag=f'"{digest}"'),
+        gzipped=Representation(body=gzipped, etag=f'"{digest}-gzip"'),
     )

@@ -2,7 +2,8 @@
 //
 // Rules for all files of this package:
 // - Lengths are counted in characters (Unicode code points). Texts contain no control characters, and neither do
-//   URIs, also escaped ones such as %0D.
+//   URIs, also escaped ones such as %0D. Nor do they contain characters that are not seen: those that turn the
+//   direction of a text (such as U+202E) or have no width (such as U+200B); joiners only between characters beyond ASCII.
 // - Times are UTC and kept with microsecond precision: nanoseconds below that are dropped, not rounded.
 // - "Unset" means that the field is absent; for fields without presence it means the zero value.
 // - "Output only" fields are ignored in requests.
@@ -110,8 +111,8 @@ export type CallbackRequest = Message<"ringback.v1.CallbackRequest"> & {
   priority: Priority;
 
   /**
-   * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-   * the server. At most 2048 characters. Empty: none.
+   * An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+   * dialer, never opened by the server. At most 2048 characters. Empty: none.
    *
    * @generated from field: string context_url = 9;
    */

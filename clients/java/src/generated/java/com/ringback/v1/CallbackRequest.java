@@ -480,8 +480,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object contextUrl_ = "";
   /**
    * <pre>
-   * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-   * the server. At most 2048 characters. Empty: none.
+   * An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+   * dialer, never opened by the server. At most 2048 characters. Empty: none.
    * </pre>
    *
    * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -502,8 +502,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-   * the server. At most 2048 characters. Empty: none.
+   * An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+   * dialer, never opened by the server. At most 2048 characters. Empty: none.
    * </pre>
    *
    * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -2460,8 +2460,8 @@ java.lang.String defaultValue) {
     private java.lang.Object contextUrl_ = "";
     /**
      * <pre>
-     * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-     * the server. At most 2048 characters. Empty: none.
+     * An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+     * dialer, never opened by the server. At most 2048 characters. Empty: none.
      * </pre>
      *
      * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -2481,8 +2481,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-     * the server. At most 2048 characters. Empty: none.
+     * An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+     * dialer, never opened by the server. At most 2048 characters. Empty: none.
      * </pre>
      *
      * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -2503,8 +2503,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-     * the server. At most 2048 characters. Empty: none.
+     * An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+     * dialer, never opened by the server. At most 2048 characters. Empty: none.
      * </pre>
      *
      * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -2521,8 +2521,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-     * the server. At most 2048 characters. Empty: none.
+     * An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+     * dialer, never opened by the server. At most 2048 characters. Empty: none.
      * </pre>
      *
      * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -2536,8 +2536,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-     * the server. At most 2048 characters. Empty: none.
+     * An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+     * dialer, never opened by the server. At most 2048 characters. Empty: none.
      * </pre>
      *
      * <code>string context_url = 9 [json_name = "contextUrl"];</code>

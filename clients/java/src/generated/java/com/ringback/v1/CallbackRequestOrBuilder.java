@@ -204,8 +204,8 @@ public interface CallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-   * the server. At most 2048 characters. Empty: none.
+   * An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+   * dialer, never opened by the server. At most 2048 characters. Empty: none.
    * </pre>
    *
    * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -214,8 +214,8 @@ public interface CallbackRequestOrBuilder extends
   java.lang.String getContextUrl();
   /**
    * <pre>
-   * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-   * the server. At most 2048 characters. Empty: none.
+   * An `https:` or `http:` URL which the agent's desktop can open, without a user or a password in it. Handed to the
+   * dialer, never opened by the server. At most 2048 characters. Empty: none.
    * </pre>
    *
    * <code>string context_url = 9 [json_name = "contextUrl"];</code>

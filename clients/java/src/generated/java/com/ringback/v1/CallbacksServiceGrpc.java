@@ -528,7 +528,7 @@ public final class CallbacksServiceGrpc {
     /**
      * <pre>
      * Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-     * the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+     * the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
      * CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
      * </pre>
      */
@@ -765,7 +765,7 @@ public final class CallbacksServiceGrpc {
     /**
      * <pre>
      * Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-     * the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+     * the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
      * CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
      * </pre>
      */
@@ -969,7 +969,7 @@ public final class CallbacksServiceGrpc {
     /**
      * <pre>
      * Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-     * the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+     * the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
      * CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
      * </pre>
      */
@@ -1169,7 +1169,7 @@ public final class CallbacksServiceGrpc {
     /**
      * <pre>
      * Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-     * the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+     * the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
      * CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
      * </pre>
      */
@@ -1373,7 +1373,7 @@ public final class CallbacksServiceGrpc {
     /**
      * <pre>
      * Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
-     * the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+     * the server keeps them: a setting, by default a day, and at least the last 100,000 of all callbacks.
      * CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
      * </pre>
      */

@@ -143,7 +143,7 @@ final class Driver {
     }
   }
 
-  private void stream(int id, Iterable<? extends MessageLite> responses) {
+  private <A extends MessageLite> void stream(int id, Iterable<A> responses) {
     Context.CancellableContext context = Context.current().withCancellation();
     Following following = new Following(id, responses, () -> context.cancel(null));
     followings.put(id, following);

@@ -1,1 +1,0 @@
-import{a as o,b as t}from"./chunk-4WJT3KC7.js";import"./chunk-6R6I6WRN.js";var a=globalThis,c=new o(t());a.onconnect=({ports:[e]})=>{if(!e)return;let n=c.attach(e);e.addEventListener("message",({data:s})=>n(s)),e.addEventListener("close",()=>n({type:"bye"})),e.start()};
