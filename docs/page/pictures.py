@@ -4,19 +4,19 @@ import asyncio
 import logging
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
 
-from playwright.async_api import expect
+from playwright.async_api import ViewportSize, expect
 
 from tests.world.page import DESKTOP, PHONE, chromium, is_live
 from tests.world.page_scene import OPERATOR, Scene
 
 HERE: Final = Path(__file__).parent
-_WALL: Final = {"width": 1920, "height": 1080}
+_WALL: Final[ViewportSize] = {"width": 1920, "height": 1080}
 
 
 class Picture(NamedTuple):
@@ -25,7 +25,7 @@ class Picture(NamedTuple):
     name: str
     path: str
     scheme: str = "light"
-    viewport: Mapping[str, int] = DESKTOP
+    viewport: ViewportSize = DESKTOP
     scale: float = 1
 
 
