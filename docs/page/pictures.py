@@ -33,8 +33,8 @@ PICTURES: Final[Sequence[Picture]] = (
     Picture("queues-light", "/ui/queues?open={sales}"),
     Picture("queues-dark", "/ui/queues", "dark"),
     Picture("wall-dark", "/ui/queues?wall=1", "dark", _WALL),
-    Picture("callbacks-dark", "/ui/callbacks?label=campaign%3Dautumn&ended_after=-15m&sel={story}", "dark"),
-    Picture("callbacks-light", "/ui/callbacks?label=campaign%3Dautumn&sel={story}"),
+    Picture("callbacks-dark", "/ui/callbacks?service={sales},{retention}&sel={story}", "dark"),
+    Picture("callbacks-light", "/ui/callbacks?label=campaign%3Dautumn"),
     Picture("callbacks-phone", "/ui/callbacks", "light", PHONE, 2),
     Picture("callback-light", "/ui/callbacks/{story}"),
     Picture("callback-phone", "/ui/callbacks/{story}", "dark", PHONE, 2),
@@ -58,9 +58,13 @@ async def _take(scene: Scene, picture: Picture, folder: Path) -> None:
         "reduced_motion": "reduce",
     }
     reader = await scene.world.reader(OPERATOR, **options)
-    page = await reader.open(picture.path.format(story=scene.story.callback_id, sales=scene.service_ids["Sales"]))
+    services = scene.service_ids
+    page = await reader.open(
+        picture.path.format(story=scene.story.callback_id, sales=services["Sales"], retention=services["Retention UK"])
+    )
     await is_live(page)
     await expect(page.get_by_role("region", name="Loading")).to_have_count(0)
+    await page.wait_for_load_state("networkidle")  # what is read when the view is there already
     await page.screenshot(path=folder / f"{picture.name}.png")
     await reader.context.close()
     print(folder / f"{picture.name}.png")
