@@ -154,7 +154,9 @@ async def test_copies(page_world: OpenWorld) -> None:
             return str(text)
 
         command = await copied("Copy as grpcurl")
-        assert callback.callback_id in command and "HOST:PORT" in command and "authorization" not in command
+        assert callback.callback_id in command
+        assert "HOST:PORT" in command
+        assert "authorization" not in command
         assert json.loads(await copied("Copy JSON"))["callback_request"]["description"] == "contract"
         assert await copied("Copy link") == page.url
         assert await copied("Copy id") == callback.callback_id

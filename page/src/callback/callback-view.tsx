@@ -3,7 +3,8 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { type Callback, CallbackState } from "ringback/v1/callback_pb.js";
 
-import { ActButton, openCancel, openChange, openReschedule, pending, whyNotNow, whyOff } from "../acts/acts.js";
+import { pending, whyNotNow, whyOff } from "../acts/acts.js";
+import { CallbackActs } from "../acts/callback-acts.js";
 import { writing } from "../acts/writing.js";
 import { useKeys } from "../app/keys.js";
 import { address, go, Link } from "../app/router.js";
@@ -137,36 +138,10 @@ const WAITS: ReadonlySet<CallbackState> = new Set([CallbackState.SCHEDULED, Call
 
 /** The acts, each with why it is off where it is. */
 function Doing({ callback }: { callback: Callback }): JSX.Element {
-  const acts = [
-    { act: "reschedule", rpc: "UpdateCallback", keys: "r", open: openReschedule, word: "Reschedule" },
-    { act: "change", rpc: "UpdateCallback", keys: "e", open: openChange, word: "Change" },
-    { act: "cancel", rpc: "CancelCallback", keys: "x", open: openCancel, word: "Cancel callback" },
-  ] as const;
-  useKeys(
-    acts.map(({ act, rpc, keys, open }) => ({
-      keys,
-      does: `${act} …`,
-      run: () => open(callback),
-      when: () => whyOff(rpc) === "" && whyNotNow(act, callback) === "",
-    })),
-  );
   return (
     <>
       <h2>What you can do</h2>
-      <div class="act">
-        {acts.map(({ act, rpc, keys, open, word }) => (
-          <ActButton
-            key={act}
-            rpc={rpc}
-            shortcut={keys}
-            danger={act === "cancel"}
-            disabledBecause={whyNotNow(act, callback)}
-            onAct={() => open(callback)}
-          >
-            {word}
-          </ActButton>
-        ))}
-      </div>
+      <CallbackActs callback={callback} />
       <p class="note">{noteOf(callback, whyNotNow("change", callback))}</p>
     </>
   );
