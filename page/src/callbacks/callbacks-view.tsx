@@ -26,6 +26,7 @@ export function CallbacksView(): JSX.Element {
   const selected = query.get("sel")?.toLowerCase() ?? "";
   return (
     <section class={selected ? "callbacks with-panel" : "callbacks"} aria-label="Callbacks">
+      <h1 class="vh">Callbacks</h1>
       <div class="bars">
         <FilterBar />
         <FacetBar />
