@@ -27,6 +27,7 @@ export function CallbacksView(): JSX.Element {
   return (
     <section class={selected ? "callbacks with-panel" : "callbacks"} aria-label="Callbacks">
       <div class="bars">
+        <h1 class="vh">Callbacks</h1>
         <FilterBar />
         <FacetBar />
         {list.value && <Notices current={list.value} />}
