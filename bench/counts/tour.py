@@ -22,6 +22,7 @@ async def tour(subject: Subject) -> None:
     for wanted in _filters(subject, waiting):
         page = pb.ListCallbacksRequest(filter=wanted)
         await subject.callbacks.ListCallbacks(page)
+        await subject.callbacks.CountCallbacks(pb.CountCallbacksRequest(filter=wanted))
         stream = subject.callbacks.WatchCallbacks(
             pb.WatchCallbacksRequest(filter=wanted, snapshot_mode=pb.SNAPSHOT_MODE_WHEN_NEEDED)
         )
@@ -30,6 +31,7 @@ async def tour(subject: Subject) -> None:
         stream.cancel()
     await subject.callbacks.GetCallback(pb.GetCallbackRequest(key=_by_task(waiting)))
     await subject.directory.GetQueue(directory.GetQueueRequest(service_id=subject.service_id, callback_key=key))
+    await subject.directory.GetOutcomes(directory.GetOutcomesRequest(begin_time=waiting.create_time))
     await _create_again(subject)
     await _lease(subject)
     await _change(subject, key)
@@ -40,8 +42,11 @@ async def tour(subject: Subject) -> None:
 
 def _filters(subject: Subject, callback: cb.Callback) -> Iterator[cb.CallbackFilter]:
     """Yield filters: each field alone, and what is asked for together."""
-    by_due = cb.CallbackFilter()
+    by_due, by_end = cb.CallbackFilter(), cb.CallbackFilter()
     by_due.due_after.FromDatetime(datetime.now(UTC) - timedelta(hours=1))
+    by_end.end_after.FromDatetime(datetime.now(UTC) - timedelta(hours=1))
+    by_end_of_service = cb.CallbackFilter(service_ids=[subject.service_id])
+    by_end_of_service.end_after.CopyFrom(by_end.end_after)
     fields: list[dict[str, Any]] = [
         {},
         {"keys": [cb.CallbackKey(callback_id=callback.callback_id), _by_task(callback)]},
@@ -52,9 +57,10 @@ def _filters(subject: Subject, callback: cb.Callback) -> Iterator[cb.CallbackFil
         {"supervisors": ["sam"]},
         {"labels": _LABELS},
         {"dial_target": callback.dial_target},
+        {"external_task_ids": [callback.callback_request.external_task_id]},
         {"service_ids": [subject.service_id], "states": [cb.CALLBACK_STATE_COMPLETED], "labels": _LABELS},
     ]
-    yield by_due
+    yield from (by_due, by_end, by_end_of_service)
     yield from (cb.CallbackFilter(**some) for some in fields)
 
 

@@ -3,18 +3,20 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 from msgspec.structs import replace
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import Callback, State
+from ringback.domain.filter import CallbackFilter
 from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import Priority
 from ringback.ports.errors import RevisionConflict
-from ringback.ports.values import Change, PhoneUse
+from ringback.ports.values import Change, PhoneUse, StateCount
 from ringback.storage.callback_row import CALLBACK_COLUMNS, row_of
 from ringback.storage.migrations import scripts
 from ringback.storage.sqlite.schema import APPLICATION_ID
@@ -82,6 +84,28 @@ async def test_a_call_that_was_in_progress_keeps_others_from_its_phone(
             await store.apply([Change(two, offer(two))])
         await store.apply(changes(free, offer(free)))
         assert await store.phone_use("sip:anna@example.com", NOW) == PhoneUse(free.callback_id, None)
+    finally:
+        await store.close()
+
+
+async def test_what_ended_before_is_found_and_not_counted(old: Callable[[Sequence[Callback]], Database]) -> None:
+    """The names are unique as before, now also found without their caller; counts begin with the upgrade."""
+    names = [("crm", "7"), ("web", "7"), ("crm", "8")]
+    ended = [cancel(new(caller_id=caller_id, external_task_id=task_id)) for caller_id, task_id in names]
+    store = await old(ended).open()
+    try:
+        await store.put_service(SERVICE)
+        assert await store.outcomes({SERVICE.service_id: None}, NOW - timedelta(1), NOW + timedelta(1), 10) == []
+        same_task = CallbackFilter(external_task_ids=("7",), end_after=NOW)
+        assert (await store.list(same_task, "", 10)).callbacks == ended[1::-1]
+        assert (await store.count(same_task))[State.CANCELLED] == StateCount(2)
+        again = new(caller_id="web", external_task_id="7")
+        assert await store.create([again]) == [ended[1]]
+        waiting = new(caller_id="app", external_task_id="7")
+        assert await store.create([waiting]) == [None]
+        await store.apply(changes(waiting, cancel(waiting)))
+        [counted] = await store.outcomes({SERVICE.service_id: None}, NOW - timedelta(1), NOW + timedelta(1), 10)
+        assert (counted.result, counted.count) == (State.CANCELLED, 1)
     finally:
         await store.close()
 

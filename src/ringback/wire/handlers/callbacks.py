@@ -1,9 +1,10 @@
 """CallbacksService: requests are created, read, changed and watched."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from ringback.application.access import Caller, Right
-from ringback.application.callbacks.call_traces import CallTraces
+from ringback.application.callbacks.attempt_traces import AttemptTraces
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.count import CallbackCounts
 from ringback.application.callbacks.create import MAX_BATCH, CallbackCreation, CreateCommand, Created
@@ -27,6 +28,8 @@ from ringback.wire.filters import find_filter, read_key
 from ringback.wire.values import Room, only, read_heartbeat_s, read_time
 
 MAX_REASON_LENGTH = 512
+# A call has some forty messages of a kilobyte or two. What peers make of it is cut.
+MAX_TRACE_BYTES = 512 * 1024
 _MAX_REASON_BYTES = 4 * MAX_REASON_LENGTH
 
 
@@ -41,7 +44,7 @@ class CallbacksHandlers:
         changes: CallbackChanges,
         watches: Watches,
         histories: Histories,
-        call_traces: CallTraces,
+        attempt_traces: AttemptTraces,
         directory: Directory,
     ) -> None:
         self._creation = creation
@@ -50,7 +53,7 @@ class CallbacksHandlers:
         self._changes = changes
         self._watches = watches
         self._histories = histories
-        self._call_traces = call_traces
+        self._attempt_traces = attempt_traces
         self._directory = directory
 
     async def create_callback(self, caller: Caller, request: pb.CreateCallbackRequest) -> pb.CreateCallbackResponse:
@@ -134,8 +137,9 @@ class CallbacksHandlers:
             faults.add("attempt", "is required: attempts are numbered from 1")
         faults.refuse()
         response = pb.GetCallTraceResponse()
-        room = Room()
-        for message in await self._call_traces.messages(caller, key, request.attempt):
+        room = Room(MAX_TRACE_BYTES)
+        for message in await self._attempt_traces.messages(caller, key, request.attempt):
+            await asyncio.sleep(0)  # a large one takes a while
             write_sip_message(message, response.messages.add())
             if not room.take(response.messages[-1].ByteSize()):
                 del response.messages[-1]
