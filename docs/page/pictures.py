@@ -16,6 +16,8 @@ from tests.world.page import DESKTOP, PHONE, chromium, is_live
 from tests.world.page_scene import OPERATOR, Scene
 
 HERE: Final = Path(__file__).parent
+# What a view reads when it is there already, such as the reason of the callback that is selected.
+_SETTLE_MS: Final = 3_000
 _WALL: Final[ViewportSize] = {"width": 1920, "height": 1080}
 
 
@@ -64,7 +66,7 @@ async def _take(scene: Scene, picture: Picture, folder: Path) -> None:
     )
     await is_live(page)
     await expect(page.get_by_role("region", name="Loading")).to_have_count(0)
-    await page.wait_for_load_state("networkidle")  # what is read when the view is there already
+    await page.wait_for_timeout(_SETTLE_MS)
     await page.screenshot(path=folder / f"{picture.name}.png")
     await reader.context.close()
     print(folder / f"{picture.name}.png")
