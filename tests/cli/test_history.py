@@ -13,10 +13,10 @@ from ringback.config import Settings
 from ringback.dialers.sip.messages.trace import Trace
 from ringback.dialers.sip.transport.destination import Destination, Transport
 from ringback.v1 import callbacks_service_pb2 as pb
-from tests.cli.test_sip_ladder import request, response
 from tests.world.api import Api, by_id
 from tests.world.command_line import Run
 from tests.world.dialer import BUSY, DIALING, RINGING, Dialer
+from tests.world.ladder_messages import request, response
 
 UNKNOWN_ID: Final = "01890a5d-ac96-774b-bcce-b302099a8057"
 PEER: Final = Destination(Transport.UDP, "192.0.2.1", 5060)
@@ -67,7 +67,7 @@ async def test_one_that_there_is_not(ringback: Run) -> None:
 
 async def test_the_ladder_of_the_last_attempt(ringback: Run, app: App, api: Api, dialer: Dialer) -> None:
     trace = Trace()
-    app.use_cases.call_traces.attach(trace)
+    app.use_cases.attempt_traces.attach(trace)
     for index, (sent, data) in enumerate(
         [(True, request("INVITE", "a", sdp=True)), (False, response("200 OK", "a")), (True, request("INVITE", "b"))]
     ):

@@ -111,7 +111,7 @@ class ScenarioServer:
 
     async def trace_calls(self) -> None:
         """Have a message for each Call-ID from now on, as if a SIP dialer of the server had placed the call."""
-        self._running.use_cases.call_traces.attach(_OneMessageEach())
+        self._running.use_cases.attempt_traces.attach(_OneMessageEach())
 
     async def forget_events(self) -> None:
         """Drop the history that resume tokens point into."""

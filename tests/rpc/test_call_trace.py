@@ -89,7 +89,7 @@ async def test_numbers_are_masked_whatever_the_settings_say(settings: Settings) 
 
 async def test_what_is_erased_is_dropped_from_memory(settings: Settings) -> None:
     async with called(settings) as (app, api, callback):
-        signalling = app.use_cases.call_traces._signalling
+        signalling = app.use_cases.attempt_traces._signalling
         assert signalling is not None
         call_ids = callback.attempts[0].call_ids
         assert list(signalling.messages(call_ids))
@@ -139,7 +139,7 @@ class _Large:
 
 
 async def test_a_trace_of_large_messages_fits_into_a_response(app: App, api: Api, dialer: Dialer) -> None:
-    app.use_cases.call_traces.attach(_Large())
+    app.use_cases.attempt_traces.attach(_Large())
     created = await api.create()
     await dialer.report(await dialer.lease_one(), DIALING, call_ids=["one@pbx"])
     assert len(await trace(api, created.callback_id)) == 7

@@ -28,7 +28,7 @@ class Handlers(NamedTuple):
                 use_cases.changes,
                 use_cases.watches,
                 use_cases.histories,
-                use_cases.call_traces,
+                use_cases.attempt_traces,
                 use_cases.directory,
             ),
             DialerHandlers(use_cases.assigner, use_cases.leases, use_cases.directory, use_cases.clock),

@@ -82,7 +82,7 @@ class App:
         built_in = await self._open.enter_async_context(built_in_dialer(self._settings))
         if built_in is not None:
             loops += built_in.loops
-            self.use_cases.call_traces.attach(built_in.signalling)
+            self.use_cases.attempt_traces.attach(built_in.signalling)
             self._dialer = await recovered_dialer(self._settings, self.use_cases, built_in)
         loops += self.edges.loops(self._dialer)
         await self.use_cases.assigner.start()

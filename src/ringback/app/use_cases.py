@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ringback.application.callbacks.call_traces import CallTraces
+from ringback.application.callbacks.attempt_traces import AttemptTraces
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.count import CallbackCounts
 from ringback.application.callbacks.create import CallbackCreation
@@ -94,8 +94,8 @@ class UseCases:
         self.changes = CallbackChanges(store, self.directory, self.queries, clock, self.dial_policy, self.recent_dials)
         self.watches = Watches(store, self.feed, self.directory, clock)
         self.histories = Histories(store, self.directory, self.queries)
-        self.call_traces = CallTraces(self.queries)
-        self.erasure = Erasure(store, self.directory, clock, self.call_traces.forget)
+        self.attempt_traces = AttemptTraces(self.queries)
+        self.erasure = Erasure(store, self.directory, clock, self.attempt_traces.forget)
 
     async def start(self) -> None:
         """Continue from the state of the database. Raise `StorageUnavailable`."""

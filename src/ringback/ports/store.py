@@ -16,13 +16,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from ringback.domain.callback import Callback, State
-from ringback.domain.ends import EndCount
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Queue, Turn
 from ringback.domain.service import Service
 from ringback.ports.calls import CallStore
+from ringback.ports.outcomes import OutcomeStore
 from ringback.ports.values import (
     CallbackSearch,
     Change,
@@ -228,23 +228,6 @@ class ScheduleStore(Protocol):
         So are the rows of phones that are kept no longer, or were dialled more than two days ago, of calls that
         nobody went on with for a day, and of outcomes in half hours that ended 15 days ago. Return how many rows
         were deleted; fewer than `limit` of all means that nothing is left to delete for now.
-        """
-        ...
-
-
-class OutcomeStore(Protocol):
-    """How often attempts and callbacks have ended how. Counted with the change by which they ended.
-
-    Neither the deletion of a callback nor its erasure changes the counts: they have no target and no id.
-    """
-
-    async def outcomes(
-        self, callers_of: Mapping[str, Collection[str] | None], begin: datetime, end: datetime, limit: int
-    ) -> Sequence[EndCount]:
-        """Return the counts of these services, each of these callers or, for None, of all, up to `limit` of them.
-
-        Of the half hours that begin from `begin` on and before `end`; in the order of services, times and results;
-        none that is 0.
         """
         ...
 

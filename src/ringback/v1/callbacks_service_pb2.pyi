@@ -468,7 +468,9 @@ class StateCount(_message.Message):
     count: _builtins.int
     """The number."""
     at_least: _builtins.bool
-    """There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states."""
+    """There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states, unless the
+    credential reads the callbacks of some callers only.
+    """
     def __init__(
         self,
         *,
@@ -585,7 +587,9 @@ class GetCallTraceResponse(_message.Message):
     MESSAGES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___SipMessage]:
-        """In the order in which they were sent and received, of all legs of the call together. Empty: this server has none."""
+        """In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+        Empty: this server has none.
+        """
 
     def __init__(
         self,
@@ -618,7 +622,7 @@ class SipMessage(_message.Message):
     call_id: _builtins.str
     """The Call-ID of its dialog: one of `Attempt.call_ids`."""
     text: _builtins.str
-    """The whole message, with numbers masked and credentials taken out."""
+    """The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it was sent or received."""

@@ -837,7 +837,8 @@ type StateCount struct {
 	State CallbackState `protobuf:"varint,1,opt,name=state,proto3,enum=ringback.v1.CallbackState" json:"state,omitempty"`
 	// The number.
 	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
-	// There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states.
+	// There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states, unless the
+	// credential reads the callbacks of some callers only.
 	AtLeast       bool `protobuf:"varint,3,opt,name=at_least,json=atLeast,proto3" json:"at_least,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1080,7 +1081,8 @@ func (x *GetCallTraceRequest) GetAttempt() int32 {
 // Response of GetCallTrace.
 type GetCallTraceResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+	// In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+	// Empty: this server has none.
 	Messages      []*SipMessage `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1134,7 +1136,7 @@ type SipMessage struct {
 	Peer string `protobuf:"bytes,3,opt,name=peer,proto3" json:"peer,omitempty"`
 	// The Call-ID of its dialog: one of `Attempt.call_ids`.
 	CallId string `protobuf:"bytes,4,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
-	// The whole message, with numbers masked and credentials taken out.
+	// The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB.
 	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

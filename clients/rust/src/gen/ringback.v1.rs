@@ -709,7 +709,8 @@ pub struct StateCount {
     /// The number.
     #[prost(int64, tag = "2")]
     pub count: i64,
-    /// There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states.
+    /// There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states, unless the
+    /// credential reads the callbacks of some callers only.
     #[prost(bool, tag = "3")]
     pub at_least: bool,
 }
@@ -752,7 +753,8 @@ pub struct GetCallTraceRequest {
 /// Response of GetCallTrace.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetCallTraceResponse {
-    /// In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+    /// In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+    /// Empty: this server has none.
     #[prost(message, repeated, tag = "1")]
     pub messages: ::prost::alloc::vec::Vec<SipMessage>,
 }
@@ -771,7 +773,7 @@ pub struct SipMessage {
     /// The Call-ID of its dialog: one of `Attempt.call_ids`.
     #[prost(string, tag = "4")]
     pub call_id: ::prost::alloc::string::String,
-    /// The whole message, with numbers masked and credentials taken out.
+    /// The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB.
     #[prost(string, tag = "5")]
     pub text: ::prost::alloc::string::String,
 }

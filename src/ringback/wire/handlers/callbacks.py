@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from ringback.application.access import Caller, Right
-from ringback.application.callbacks.call_traces import CallTraces
+from ringback.application.callbacks.attempt_traces import AttemptTraces
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.count import CallbackCounts
 from ringback.application.callbacks.create import MAX_BATCH, CallbackCreation, CreateCommand, Created
@@ -44,7 +44,7 @@ class CallbacksHandlers:
         changes: CallbackChanges,
         watches: Watches,
         histories: Histories,
-        call_traces: CallTraces,
+        attempt_traces: AttemptTraces,
         directory: Directory,
     ) -> None:
         self._creation = creation
@@ -53,7 +53,7 @@ class CallbacksHandlers:
         self._changes = changes
         self._watches = watches
         self._histories = histories
-        self._call_traces = call_traces
+        self._attempt_traces = attempt_traces
         self._directory = directory
 
     async def create_callback(self, caller: Caller, request: pb.CreateCallbackRequest) -> pb.CreateCallbackResponse:
@@ -138,7 +138,7 @@ class CallbacksHandlers:
         faults.refuse()
         response = pb.GetCallTraceResponse()
         room = Room(MAX_TRACE_BYTES)
-        for message in await self._call_traces.messages(caller, key, request.attempt):
+        for message in await self._attempt_traces.messages(caller, key, request.attempt):
             await asyncio.sleep(0)  # a large one takes a while
             write_sip_message(message, response.messages.add())
             if not room.take(response.messages[-1].ByteSize()):

@@ -396,7 +396,8 @@ export type StateCount = Message<"ringback.v1.StateCount"> & {
   count: bigint;
 
   /**
-   * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states.
+   * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states, unless the
+   * credential reads the callbacks of some callers only.
    *
    * @generated from field: bool at_least = 3;
    */
@@ -515,7 +516,8 @@ export const GetCallTraceRequestSchema: GenMessage<GetCallTraceRequest> = /*@__P
  */
 export type GetCallTraceResponse = Message<"ringback.v1.GetCallTraceResponse"> & {
   /**
-   * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+   * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+   * Empty: this server has none.
    *
    * @generated from field: repeated ringback.v1.SipMessage messages = 1;
    */
@@ -564,7 +566,7 @@ export type SipMessage = Message<"ringback.v1.SipMessage"> & {
   callId: string;
 
   /**
-   * The whole message, with numbers masked and credentials taken out.
+   * The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB.
    *
    * @generated from field: string text = 5;
    */

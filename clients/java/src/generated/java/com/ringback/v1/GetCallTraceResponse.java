@@ -49,7 +49,8 @@ private static final long serialVersionUID = 0L;
   private java.util.List<com.ringback.v1.SipMessage> messages_;
   /**
    * <pre>
-   * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+   * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+   * Empty: this server has none.
    * </pre>
    *
    * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -60,7 +61,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+   * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+   * Empty: this server has none.
    * </pre>
    *
    * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -72,7 +74,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+   * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+   * Empty: this server has none.
    * </pre>
    *
    * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -83,7 +86,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+   * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+   * Empty: this server has none.
    * </pre>
    *
    * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -94,7 +98,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+   * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+   * Empty: this server has none.
    * </pre>
    *
    * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -497,7 +502,8 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -511,7 +517,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -525,7 +532,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -539,7 +547,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -560,7 +569,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -578,7 +588,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -598,7 +609,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -619,7 +631,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -637,7 +650,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -655,7 +669,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -674,7 +689,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -691,7 +707,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -708,7 +725,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -719,7 +737,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -733,7 +752,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -748,7 +768,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -759,7 +780,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -771,7 +793,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+     * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+     * Empty: this server has none.
      * </pre>
      *
      * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>

@@ -10,7 +10,8 @@ public interface GetCallTraceResponseOrBuilder extends
 
   /**
    * <pre>
-   * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+   * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+   * Empty: this server has none.
    * </pre>
    *
    * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -19,7 +20,8 @@ public interface GetCallTraceResponseOrBuilder extends
       getMessagesList();
   /**
    * <pre>
-   * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+   * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+   * Empty: this server has none.
    * </pre>
    *
    * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -27,7 +29,8 @@ public interface GetCallTraceResponseOrBuilder extends
   com.ringback.v1.SipMessage getMessages(int index);
   /**
    * <pre>
-   * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+   * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+   * Empty: this server has none.
    * </pre>
    *
    * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -35,7 +38,8 @@ public interface GetCallTraceResponseOrBuilder extends
   int getMessagesCount();
   /**
    * <pre>
-   * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+   * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+   * Empty: this server has none.
    * </pre>
    *
    * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>
@@ -44,7 +48,8 @@ public interface GetCallTraceResponseOrBuilder extends
       getMessagesOrBuilderList();
   /**
    * <pre>
-   * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+   * In the order in which they were sent and received, of all legs of the call together: the first 512 KiB of them.
+   * Empty: this server has none.
    * </pre>
    *
    * <code>repeated .ringback.v1.SipMessage messages = 1 [json_name = "messages"];</code>

@@ -199,7 +199,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object text_ = "";
   /**
    * <pre>
-   * The whole message, with numbers masked and credentials taken out.
+   * The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB.
    * </pre>
    *
    * <code>string text = 5 [json_name = "text"];</code>
@@ -220,7 +220,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The whole message, with numbers masked and credentials taken out.
+   * The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB.
    * </pre>
    *
    * <code>string text = 5 [json_name = "text"];</code>
@@ -1076,7 +1076,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object text_ = "";
     /**
      * <pre>
-     * The whole message, with numbers masked and credentials taken out.
+     * The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB.
      * </pre>
      *
      * <code>string text = 5 [json_name = "text"];</code>
@@ -1096,7 +1096,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The whole message, with numbers masked and credentials taken out.
+     * The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB.
      * </pre>
      *
      * <code>string text = 5 [json_name = "text"];</code>
@@ -1117,7 +1117,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The whole message, with numbers masked and credentials taken out.
+     * The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB.
      * </pre>
      *
      * <code>string text = 5 [json_name = "text"];</code>
@@ -1134,7 +1134,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The whole message, with numbers masked and credentials taken out.
+     * The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB.
      * </pre>
      *
      * <code>string text = 5 [json_name = "text"];</code>
@@ -1148,7 +1148,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The whole message, with numbers masked and credentials taken out.
+     * The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB.
      * </pre>
      *
      * <code>string text = 5 [json_name = "text"];</code>

@@ -87,7 +87,7 @@ public interface SipMessageOrBuilder extends
 
   /**
    * <pre>
-   * The whole message, with numbers masked and credentials taken out.
+   * The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB.
    * </pre>
    *
    * <code>string text = 5 [json_name = "text"];</code>
@@ -96,7 +96,7 @@ public interface SipMessageOrBuilder extends
   java.lang.String getText();
   /**
    * <pre>
-   * The whole message, with numbers masked and credentials taken out.
+   * The message, with numbers masked and credentials taken out. Of a large one the first 16 KiB.
    * </pre>
    *
    * <code>string text = 5 [json_name = "text"];</code>

@@ -89,7 +89,8 @@ private static final long serialVersionUID = 0L;
   private boolean atLeast_ = false;
   /**
    * <pre>
-   * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states.
+   * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states, unless the
+   * credential reads the callbacks of some callers only.
    * </pre>
    *
    * <code>bool at_least = 3 [json_name = "atLeast"];</code>
@@ -596,7 +597,8 @@ private static final long serialVersionUID = 0L;
     private boolean atLeast_ ;
     /**
      * <pre>
-     * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states.
+     * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states, unless the
+     * credential reads the callbacks of some callers only.
      * </pre>
      *
      * <code>bool at_least = 3 [json_name = "atLeast"];</code>
@@ -608,7 +610,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states.
+     * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states, unless the
+     * credential reads the callbacks of some callers only.
      * </pre>
      *
      * <code>bool at_least = 3 [json_name = "atLeast"];</code>
@@ -624,7 +627,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states.
+     * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states, unless the
+     * credential reads the callbacks of some callers only.
      * </pre>
      *
      * <code>bool at_least = 3 [json_name = "atLeast"];</code>

@@ -39,7 +39,8 @@ public interface StateCountOrBuilder extends
 
   /**
    * <pre>
-   * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states.
+   * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states, unless the
+   * credential reads the callbacks of some callers only.
    * </pre>
    *
    * <code>bool at_least = 3 [json_name = "atLeast"];</code>

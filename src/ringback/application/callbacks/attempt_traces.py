@@ -12,7 +12,7 @@ from ringback.domain.masked_callback import without_numbers
 from ringback.ports.dialer import CallMessage, Signalling
 
 
-class CallTraces:
+class AttemptTraces:
     """The use case that reads the trace of a call."""
 
     def __init__(self, queries: CallbackQueries) -> None:
