@@ -3,6 +3,7 @@
 //
 //   node build.mjs [--out DIR]     the page
 //   node build.mjs --tests         the tests, for node --test
+//   node build.mjs --bench         the benchmarks
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -122,18 +123,19 @@ async function write(out, files, manifest) {
   console.log(`${"in all".padEnd(37)} ${String(total).padStart(8)} gzipped, in ${relative(process.cwd(), out) || "."}`);
 }
 
-async function buildTests() {
-  const out = join(HERE, "build/test");
+/** Programs for node out of a folder: the files whose names end so. */
+async function buildForNode(folder, ending) {
+  const out = join(HERE, "build", folder);
   await rm(out, { recursive: true, force: true });
-  const entries = (await readdir(join(HERE, "test"), { recursive: true })).filter((name) => /\.test\.tsx?$/.test(name));
+  const entries = (await readdir(join(HERE, folder), { recursive: true })).filter((name) => ending.test(name));
   await build({
     absWorkingDir: HERE,
     // In one folder, where every version of node finds them.
     entryPoints: entries.map((name) => ({
-      in: join("test", name),
+      in: join(folder, name),
       out: name.replaceAll(sep, "-").replace(/\.tsx?$/, ""),
     })),
-    outdir: "build/test",
+    outdir: join("build", folder),
     bundle: true,
     platform: "node",
     format: "esm",
@@ -144,6 +146,9 @@ async function buildTests() {
   });
 }
 
-const { values } = parseArgs({ options: { out: { type: "string" }, tests: { type: "boolean" } } });
-if (values.tests) await buildTests();
+const { values } = parseArgs({
+  options: { out: { type: "string" }, tests: { type: "boolean" }, bench: { type: "boolean" } },
+});
+if (values.tests) await buildForNode("test", /\.test\.tsx?$/);
+else if (values.bench) await buildForNode("bench", /\.ts$/);
 else await buildPage(values.out ? resolve(values.out) : ASSETS);

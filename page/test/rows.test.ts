@@ -7,7 +7,7 @@ import { CallbackState } from "ringback/v1/callback_pb.js";
 
 import { putOffWords } from "../src/callbacks/put-off-words.js";
 import { Rows } from "../src/callbacks/rows.js";
-import { compare, ORDERS, type Order, placeOf } from "../src/model/order.js";
+import { comparing, ORDERS, type Order, placeOf } from "../src/model/order.js";
 import { callbackOf, idOf, NOW_US, sketches } from "./world/callbacks.js";
 
 const ids = (rows: Rows) => rows.shown.map(({ id }) => id);
@@ -147,9 +147,10 @@ test("when everything is shown, it is what is selected, in its order; until then
         checkCounts(rows, selected);
       }
       rows.showAll();
-      const wanted = [...selected.values()].sort((one, other) =>
-        compare(rows.order, placeOf(one, rows.order), one.callbackId, placeOf(other, rows.order), other.callbackId),
-      );
+      const wanted = [...selected.values()]
+        .map((callback) => placed(callback, rows.order))
+        .sort(comparing(rows.order))
+        .map(({ callback }) => callback);
       assert.deepEqual(
         rows.shown.map(({ callback }) => callback),
         wanted,
@@ -157,6 +158,10 @@ test("when everything is shown, it is what is selected, in its order; until then
     }),
   );
 });
+
+function placed(callback: ReturnType<typeof callbackOf>, order: Order) {
+  return { callback, id: callback.callbackId, place: placeOf(callback, order) };
+}
 
 function checkCounts(rows: Rows, selected: ReadonlyMap<string, ReturnType<typeof callbackOf>>): void {
   const shown = new Set(ids(rows));
@@ -174,9 +179,9 @@ function checkCounts(rows: Rows, selected: ReadonlyMap<string, ReturnType<typeof
 test("an order is one: nothing is before and after another", () => {
   fc.assert(
     fc.property(orders, sketches, sketches, (order, one, other) => {
-      const [a, b] = [callbackOf(one), callbackOf(other)];
-      const there = compare(order, placeOf(a, order), a.callbackId, placeOf(b, order), b.callbackId);
-      const back = compare(order, placeOf(b, order), b.callbackId, placeOf(a, order), a.callbackId);
+      const [a, b] = [placed(callbackOf(one), order), placed(callbackOf(other), order)];
+      const there = comparing(order)(a, b);
+      const back = comparing(order)(b, a);
       assert.equal(Math.sign(there), -Math.sign(back) || 0);
     }),
   );

@@ -1,7 +1,7 @@
 """The server of one scenario: a real one, in this process, whose time and faults a scenario decides."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -157,17 +157,15 @@ class ScenarioServer:
 class _OneMessageEach:
     """The signalling of calls that have one message."""
 
-    def messages(self, call_ids: Sequence[str]) -> Sequence[CallMessage]:
-        return [
-            CallMessage(
+    def messages(self, call_ids: Sequence[str]) -> Iterator[CallMessage]:
+        for call_id in call_ids:
+            yield CallMessage(
                 time=datetime.now(UTC),
                 sent=True,
                 peer="UDP 192.0.2.1:5060",
                 call_id=call_id,
                 text=f"OPTIONS sip:pbx.example SIP/2.0\nCall-ID: {call_id}",
             )
-            for call_id in call_ids
-        ]
 
     def forget(self, call_ids: Sequence[str]) -> None:
         """Forget nothing: there is nothing that is kept."""

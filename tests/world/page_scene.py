@@ -223,7 +223,7 @@ class Scene:
             fields.pop("target", number),
             service_id=self.service_ids[queue],
             caller_id=caller,
-            external_task_id=fields.pop("external_task_id", f"{caller.upper()}-{48_000 + self._count}"),
+            external_task_id=fields.pop("external_task_id", f"{caller.upper()}-{50_000 + self._count}"),
             max_retries=fields.pop("max_retries", 3),
             seconds_between_retries=fields.pop("seconds_between_retries", 600),
             **fields,

@@ -3,9 +3,7 @@ import type { JSX } from "preact";
 import type { Callback } from "ringback/v1/callback_pb.js";
 
 import { useKeys } from "../app/keys.js";
-import { ActButton, openCancel, openChange, openReschedule, whyOff } from "./acts.js";
-import { type Act, sentence } from "./sentences.js";
-import { writing } from "./writing.js";
+import { ActButton, openCancel, openChange, openReschedule, whyNotNow, whyOff } from "./acts.js";
 
 const ACTS = [
   { act: "reschedule", rpc: "UpdateCallback", keys: "r", open: openReschedule, word: "Reschedule" },
@@ -19,7 +17,7 @@ export function CallbackActs({ callback }: { callback: Callback }): JSX.Element 
       keys,
       does: `${act} …`,
       run: () => open(callback),
-      when: () => whyOff(rpc) === "" && offBecause(act, callback) === "",
+      when: () => whyOff(rpc) === "" && whyNotNow(act, callback) === "",
     })),
   );
   return (
@@ -30,7 +28,7 @@ export function CallbackActs({ callback }: { callback: Callback }): JSX.Element 
           rpc={rpc}
           shortcut={keys}
           danger={act === "cancel"}
-          disabledBecause={offBecause(act, callback)}
+          disabledBecause={whyNotNow(act, callback)}
           onAct={() => open(callback)}
         >
           {word}
@@ -38,10 +36,4 @@ export function CallbackActs({ callback }: { callback: Callback }): JSX.Element 
       ))}
     </div>
   );
-}
-
-/** Return why the callback does not allow an act now; "" where it does. */
-export function offBecause(act: Act, callback: Callback): string {
-  const said = sentence(act, callback, { position: 0 }, writing());
-  return said.possible ? "" : said.now;
 }

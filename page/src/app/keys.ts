@@ -69,14 +69,19 @@ function entryOf(key: string): Key | undefined {
   const now = performance.now();
   const sequence = now - begun.at < SEQUENCE_MS ? `${begun.key} ${key}` : key;
   const found = active(sequence) ?? active(key);
-  const begins = !found && keysOfNow.peek().some(({ keys }) => keys.startsWith(`${key} `) && keys !== key);
+  const begins = !found && entriesOfNow().some(({ keys }) => keys.startsWith(`${key} `) && keys !== key);
   begun = begins ? { key, at: now } : { key: "", at: 0 };
   return found;
 }
 
+/** What acts is what was rendered last; `keysOfNow` is told of groups that come and go only. */
+function entriesOfNow(): readonly Key[] {
+  return groups.peek().flatMap(({ entries }) => entries);
+}
+
 function active(wanted: string): Key | undefined {
   if (!singlesAct.peek() && isSingle(wanted)) return undefined;
-  return keysOfNow.peek().find(({ keys, when }) => normalKeys(keys) === wanted && (when?.() ?? true));
+  return entriesOfNow().find(({ keys, when }) => normalKeys(keys) === wanted && (when?.() ?? true));
 }
 
 function isTyping(target: EventTarget | null): boolean {

@@ -3,7 +3,8 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { type Callback, CallbackState } from "ringback/v1/callback_pb.js";
 
-import { ActButton, openCancel, openChange, openReschedule, pending, whyNotNow, whyOff } from "../acts/acts.js";
+import { pending, whyNotNow, whyOff } from "../acts/acts.js";
+import { CallbackActs } from "../acts/callback-acts.js";
 import { writing } from "../acts/writing.js";
 import { useKeys } from "../app/keys.js";
 import { address, go, Link } from "../app/router.js";
@@ -20,6 +21,7 @@ import { Loading, Refused } from "../parts/messages.js";
 import { StateChip } from "../parts/state-chip.js";
 import { Target } from "../parts/target.js";
 import { Copies, Facts } from "./facts.js";
+import { lastList } from "./last-list.js";
 import { NotFound } from "./not-found.js";
 import { useLife } from "./reading.js";
 import { useStanding } from "./standing.js";
@@ -30,7 +32,7 @@ export function CallbackView(): JSX.Element {
   const { id, rest } = address.value;
   const life = useLife(id).value;
   const [part, attempt] = rest;
-  useKeys([{ keys: "Escape", does: "back", run: () => go(part === undefined ? "/ui/callbacks" : callbackPath(id)) }]);
+  useKeys([{ keys: "Escape", does: "back", run: () => go(part === undefined ? lastList() : callbackPath(id)) }]);
   switch (life.kind) {
     case "reading":
       return <Loading text="Reading the callback." />;
@@ -55,7 +57,7 @@ function One({ callback, history }: { callback: Callback; history: History }): J
     <section class="cb" aria-label="One callback" data-id={callback.callbackId}>
       <div class="life">
         <p class="crumb">
-          <Link to="/ui/callbacks">Callbacks</Link> / {crumbOf(callback)}
+          <Link to={lastList()}>Callbacks</Link> / {crumbOf(callback)}
         </p>
         <header>
           <h1 class="big" ref={heading} tabIndex={-1}>
@@ -137,36 +139,10 @@ const WAITS: ReadonlySet<CallbackState> = new Set([CallbackState.SCHEDULED, Call
 
 /** The acts, each with why it is off where it is. */
 function Doing({ callback }: { callback: Callback }): JSX.Element {
-  const acts = [
-    { act: "reschedule", rpc: "UpdateCallback", keys: "r", open: openReschedule, word: "Reschedule" },
-    { act: "change", rpc: "UpdateCallback", keys: "e", open: openChange, word: "Change" },
-    { act: "cancel", rpc: "CancelCallback", keys: "x", open: openCancel, word: "Cancel callback" },
-  ] as const;
-  useKeys(
-    acts.map(({ act, rpc, keys, open }) => ({
-      keys,
-      does: `${act} …`,
-      run: () => open(callback),
-      when: () => whyOff(rpc) === "" && whyNotNow(act, callback) === "",
-    })),
-  );
   return (
     <>
       <h2>What you can do</h2>
-      <div class="act">
-        {acts.map(({ act, rpc, keys, open, word }) => (
-          <ActButton
-            key={act}
-            rpc={rpc}
-            shortcut={keys}
-            danger={act === "cancel"}
-            disabledBecause={whyNotNow(act, callback)}
-            onAct={() => open(callback)}
-          >
-            {word}
-          </ActButton>
-        ))}
-      </div>
+      <CallbackActs callback={callback} />
       <p class="note">{noteOf(callback, whyNotNow("change", callback))}</p>
     </>
   );

@@ -222,7 +222,9 @@ function release(): void {
 /** New rows enter at once while the list is at its top and nothing is selected, 1 s apart at most. */
 function follow(): void {
   const rows = list.peek()?.picture.rows;
-  if (!rows || rows.putOff.fresh === 0 || rows.held !== null || !isFollowing()) return;
+  if (!rows || rows.putOff.fresh === 0 || rows.held !== null) return;
+  // Where nothing is shown, nothing is read.
+  if (rows.shown.length > 0 && !isFollowing()) return;
   const wait = ENTER_MS - (performance.now() - enteredAt);
   if (wait > 0) {
     enterTimer ??= setTimeout(() => {

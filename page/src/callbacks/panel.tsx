@@ -21,7 +21,7 @@ import { WaitingReason } from "ringback/v1/directory_service_pb.js";
 import { queues, serviceName } from "../live/queues.js";
 import { callbackPath } from "../model/address.js";
 import { grpcurl } from "../model/grpcurl.js";
-import { rewriteMoments } from "../model/plain-spans.js";
+import { reasonWords } from "../model/reason-words.js";
 import { clockTime, ms, span } from "../model/times.js";
 import { attemptsLeft } from "../model/trace.js";
 import { counted, outcomeLook, priorityWord, stateLook } from "../model/words.js";
@@ -119,15 +119,11 @@ function ReasonBox({ callback }: { callback: Callback }): JSX.Element | null {
   }, [standing]);
   const position = standing?.position;
   if (!position || position.explanation === "" || position.reason === WaitingReason.UNSPECIFIED) return null;
-  const words = rewriteMoments(position.explanation, (at) => writing().clock(at));
-  const [first = "", ...rest] = words.replace(/\.$/, "").split(". ");
+  const { lead, rest } = reasonWords(position.explanation, serviceName(callback.serviceId), writing().clock);
   return (
     <div class="why-box">
-      <b>
-        {first.charAt(0).toUpperCase()}
-        {first.slice(1)}.
-      </b>{" "}
-      {rest.length > 0 && `${rest.join(". ")}.`}
+      {lead !== "" && <b>{lead} </b>}
+      {rest}
       {asOf.value !== null && <span class="asof"> As of {clockTime(asOf.value, asOf.value, zone)}.</span>}
     </div>
   );

@@ -4,6 +4,7 @@ import { type CallbackEvent, CallbackEventType } from "ringback/v1/callbacks_ser
 
 import { type Parsed, filterAt } from "../model/filter.js";
 import { type Judge, type Lookups, judgeOf } from "../model/match.js";
+import { Oldest } from "./oldest.js";
 import { Rows } from "./rows.js";
 
 /** So many callbacks are shown at most: the newest, as the API lists them. */
@@ -53,8 +54,7 @@ export class Picture {
   #next: Map<string, Callback> | null = null;
   #keepPlaces = false;
   #run = 0;
-  /** The least id of the members, found anew when it is "". */
-  #oldest = "";
+  readonly #oldest = new Oldest();
   #lacksSince: number | null = null;
   /** What the server has said about targets that are not the filter's as it is written. */
   #targets = new Map<string, boolean>();
@@ -133,7 +133,7 @@ export class Picture {
     this.capped = capped;
     this.#lacksSince = null;
     this.reading = { kind: "complete" };
-    this.#oldest = "";
+    this.#oldest.clear();
     let selected = [...next.values()];
     if (this.parsed.rolls) {
       this.#setJudges(this.#source.now());
@@ -184,14 +184,18 @@ export class Picture {
 
   #settle(callback: Callback, selected: boolean, removed: boolean, at: number): void {
     const { rows } = this;
-    const member = rows.members.has(callback.callbackId);
+    const id = callback.callbackId;
+    const member = rows.members.has(id);
     if (!selected) {
       if (!member) return;
       rows.drop(callback, removed ? "removed" : "left", at);
       if (this.capped) this.#lacksSince ??= at;
-    } else if (member || !this.capped || callback.callbackId > this.#oldestId()) {
+    } else if (member) rows.put(callback, at);
+    else if (this.capped && id < this.#oldest.of(rows.members)) this.#ahead.delete(id);
+    else {
       rows.put(callback, at);
-      if (!member && rows.members.size > MAX_CALLBACKS) this.#dropOldest(at);
+      this.#oldest.add(id);
+      if (rows.members.size > MAX_CALLBACKS) this.#dropOldest(at);
     }
   }
 
@@ -291,17 +295,11 @@ export class Picture {
     }
   }
 
-  #oldestId(): string {
-    if (!this.rows.members.has(this.#oldest)) {
-      this.#oldest = "";
-      for (const id of this.rows.members.keys()) if (this.#oldest === "" || id < this.#oldest) this.#oldest = id;
-    }
-    return this.#oldest;
-  }
-
   #dropOldest(at: number): void {
-    const oldest = this.rows.members.get(this.#oldestId());
+    const id = this.#oldest.of(this.rows.members);
+    const oldest = this.rows.members.get(id);
     if (oldest) this.rows.drop(oldest, "left", at);
+    this.#ahead.delete(id);
     this.capped = true;
   }
 }

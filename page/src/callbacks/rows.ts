@@ -1,7 +1,7 @@
 // The keeper of the rows: what the filter selects now, and what is shown, where rows keep their places. No DOM.
 import type { Callback, CallbackState } from "ringback/v1/callback_pb.js";
 
-import { type Order, compare, placeOf } from "../model/order.js";
+import { type Order, comparing, placeOf } from "../model/order.js";
 
 /** One shown row. It is changed where it is; `version` grows when it has to be drawn anew. */
 export interface Row {
@@ -132,7 +132,7 @@ export class Rows {
       this.#rowOf.set(row.id, row);
       this.#shown.push(row);
     }
-    this.#shown.sort((one, other) => compare(order, one.place, one.id, other.place, other.id));
+    this.#shown.sort(comparing(order));
     this.#waiting.clear();
     this.#departed.clear();
     this.#left = 0;
@@ -205,12 +205,13 @@ export class Rows {
     if (callback) this.#byState.set(callback.state, (this.#byState.get(callback.state) ?? 0) + difference);
   }
 
-  #placeFor({ place, id }: Row): number {
+  #placeFor(row: Row): number {
+    const compare = comparing(this.#order);
     let [low, high] = [0, this.#shown.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
       const other = this.#shown[middle];
-      if (other && compare(this.#order, other.place, other.id, place, id) < 0) low = middle + 1;
+      if (other && compare(other, row) < 0) low = middle + 1;
       else high = middle;
     }
     return low;

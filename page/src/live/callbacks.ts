@@ -30,7 +30,7 @@ export function onAnew(listener: () => void): () => void {
 
 export function receiveChanges(events: readonly CallbackEvent[], at: number): void {
   if (!events.length) return;
-  gathered.events.push(...events);
+  for (const event of events) gathered.events.push(event);
   gathered.at = at;
   if (isPlanned) return;
   isPlanned = true;

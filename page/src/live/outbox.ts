@@ -22,7 +22,7 @@ export class Outbox {
   }
 
   add(events: readonly CallbackEvent[], token: string, at: number): void {
-    this.#events.push(...events);
+    for (const event of events) this.#events.push(event);
     this.#token = token;
     this.#at = at;
     this.#isEmpty = false;

@@ -60,10 +60,7 @@ function Row({ picture, index, scale, isOpen, isStop, onToggle }: RowProps): JSX
         <StateCell picture={picture} />
       </td>
       <td class="num" data-l="Waiting">
-        <CellLink
-          to={listPath({ state: "QUEUED" }, service)}
-          label={`${counted(waitingOf(queue), "callback")} waiting`}
-        >
+        <CellLink to={listPath({ state: "QUEUED" }, service)} what="waiting">
           <b>{withCommas(waitingOf(queue))}</b>
         </CellLink>
       </td>
@@ -75,10 +72,7 @@ function Row({ picture, index, scale, isOpen, isStop, onToggle }: RowProps): JSX
       </td>
       <td data-l="In progress">
         <div class="capl">
-          <CellLink
-            to={listPath({ state: IN_PROGRESS }, service)}
-            label={`${queue.inProgress} of ${queue.capacity} in progress: ${slotWords(queue)}`}
-          >
+          <CellLink to={listPath({ state: IN_PROGRESS }, service)} what="in progress">
             <b>{withCommas(queue.inProgress)}</b> of {withCommas(queue.capacity)}
           </CellLink>
           <SlotMeter queue={queue} />
@@ -101,11 +95,12 @@ function Row({ picture, index, scale, isOpen, isStop, onToggle }: RowProps): JSX
   );
 }
 
-/** A link in a row: reached by the arrow keys, since the table is one tab stop. */
-function CellLink({ to, label, children }: { to: string; label: string; children: ComponentChildren }): JSX.Element {
+/** A link in a row: reached by the arrow keys, since the table is one tab stop. `what`: of what its number is. */
+function CellLink({ to, what, children }: { to: string; what: string; children: ComponentChildren }): JSX.Element {
   return (
-    <Link to={to} data-cell tabIndex={-1} aria-label={`${label}. Show them.`}>
+    <Link to={to} data-cell tabIndex={-1}>
       {children}
+      <span class="vh"> {what}</span>
     </Link>
   );
 }
@@ -147,7 +142,7 @@ function OldestCell({ picture }: { picture: QueuePicture }): JSX.Element {
   const wait = oldestWait(picture, now.value);
   if (wait === null) return <>—</>;
   return (
-    <CellLink to={listPath({ state: "QUEUED", sort: "oldest" }, picture.service)} label="Oldest wait">
+    <CellLink to={listPath({ state: "QUEUED", sort: "oldest" }, picture.service)} what="since the oldest is due">
       {wait.isLong ? (
         <b class="w-warn">
           <Since at={wait.at} />

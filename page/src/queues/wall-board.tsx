@@ -33,6 +33,7 @@ export function WallBoard({ children }: { children: ComponentChildren }): JSX.El
   const quiet = pictures.length - shown.length;
   return (
     <section class="queues wall" aria-label="Wall board">
+      <h1 class="vh">Wall board</h1>
       <Lost />
       <div class="wall-top">
         <Figures attention={false} />

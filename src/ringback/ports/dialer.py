@@ -4,7 +4,7 @@ The user's own dialers are programs that use DialerService; they don't see this 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -59,10 +59,10 @@ class CallMessage:
 class Signalling(Protocol):
     """What a dialer has sent and received for its last calls."""
 
-    def messages(self, call_ids: Sequence[str]) -> Sequence[CallMessage]:
-        """Return the messages of these calls, such as the legs of one, in the order in which they went and came.
+    def messages(self, call_ids: Sequence[str]) -> Iterator[CallMessage]:
+        """Yield the messages of these calls, such as the legs of one, in the order in which they went and came.
 
-        None of a call that is kept no more, or was another server's.
+        None of a call that is kept no more, or was another server's. Each takes time only when it is its turn.
         """
         ...
 

@@ -29,7 +29,6 @@ from ringback.ports.values import (
     Demand,
     EventPage,
     EventSearch,
-    Expiring,
     Extension,
     History,
     LineHeads,
@@ -151,12 +150,19 @@ class QueueStore(Protocol):
         """Return what is due by then, counted up to a limit, and the first expiry, of each of these services."""
         ...
 
-    async def expiring(
-        self, service_id: str, depths: Mapping[Priority, int], until: datetime, limit: int
-    ) -> Sequence[Expiring]:
-        """Return QUEUED callbacks of a service that expire before then, up to `limit` of the first to do so.
+    async def late(
+        self,
+        service_id: str,
+        turns: Mapping[Priority, Sequence[int]],
+        begin: datetime,
+        per_turn: timedelta,
+        last_turn: int,
+        limit: int,
+    ) -> int:
+        """Return how many QUEUED callbacks of a service expire before their turn, up to `limit`.
 
-        What comes before each is counted among the first of its level, as many as `depths` has for that.
+        A turn comes as many times `per_turn` after `begin`. `turns` has those of the first of each level, in order; of
+        all others it is the last one.
         """
         ...
 

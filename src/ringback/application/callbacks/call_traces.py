@@ -1,6 +1,6 @@
 """The signalling of one attempt, as far as this server has placed its call and still has it in memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ringback.application.access import Caller, Right
@@ -24,18 +24,18 @@ class CallTraces:
         """Take what the dialer of this server sends and receives."""
         self._signalling = signalling
 
-    async def messages(self, caller: Caller, key: Key, number: int) -> Sequence[CallMessage]:
-        """Return the messages of an attempt, none where this server has none.
+    async def messages(self, caller: Caller, key: Key, number: int) -> Iterator[CallMessage]:
+        """Return what yields the messages of an attempt, none where this server has none.
 
         Raise `NotAllowed`, `CallbackNotFound`, and `InvalidRequest` for an attempt that the callback does not have.
         """
         callback = await self._queries.get(caller, key, Right.ADMINISTER)
         attempt = _attempt(callback, number)
         if self._signalling is None or not attempt.call_ids:
-            return ()
+            return iter(())
         # What a peer puts where no number is expected, too.
         hide = without_numbers(callback)
-        return [replace(one, text=hide(one.text)) for one in self._signalling.messages(attempt.call_ids)]
+        return (replace(one, text=hide(one.text)) for one in self._signalling.messages(attempt.call_ids))
 
     def forget(self, callbacks: Iterable[Callback]) -> None:
         """Drop what is in memory of the calls of these callbacks."""

@@ -1,5 +1,6 @@
 """CallbacksService: requests are created, read, changed and watched."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from ringback.application.access import Caller, Right
@@ -27,6 +28,8 @@ from ringback.wire.filters import find_filter, read_key
 from ringback.wire.values import Room, only, read_heartbeat_s, read_time
 
 MAX_REASON_LENGTH = 512
+# A call has some forty messages of a kilobyte or two. What peers make of it is cut.
+MAX_TRACE_BYTES = 512 * 1024
 _MAX_REASON_BYTES = 4 * MAX_REASON_LENGTH
 
 
@@ -134,8 +137,9 @@ class CallbacksHandlers:
             faults.add("attempt", "is required: attempts are numbered from 1")
         faults.refuse()
         response = pb.GetCallTraceResponse()
-        room = Room()
+        room = Room(MAX_TRACE_BYTES)
         for message in await self._call_traces.messages(caller, key, request.attempt):
+            await asyncio.sleep(0)  # a large one takes a while
             write_sip_message(message, response.messages.add())
             if not room.take(response.messages[-1].ByteSize()):
                 del response.messages[-1]

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import pytest
+
 from ringback.dialers.sip.messages import trace as module
 from ringback.dialers.sip.messages.trace import Trace, TracedMessage
 
@@ -96,5 +98,29 @@ def test_what_is_forgotten_is_gone_and_takes_no_room() -> None:
     for call_id in ("one", "two"):
         trace.record("sent", Peer(), message(call_id), AT)
     trace.forget(["one", "three"])
-    assert [len(trace.messages([call_id])) for call_id in ("one", "two")] == [0, 1]
+    assert [len(list(trace.messages([call_id]))) for call_id in ("one", "two")] == [0, 1]
     assert trace._bytes == len(message("two"))
+
+
+@pytest.mark.parametrize("fold", ["", "\r\n ", "\r\n\t"])
+@pytest.mark.parametrize("offset", range(0, 200, 7))
+def test_a_large_message_is_cut_between_two_lines(fold: str, offset: int) -> None:
+    """What is redacted by what follows it, such as a password by its @, is not shown without, wherever the cut is."""
+    trace = Trace()
+    line = f"X-Sip: sip:alice:s3{fold}cret{fold}s3cret{fold}@pbx.example\r\n"
+    lines = f"X: {'y' * offset}\r\n" + line * (3 * module.MAX_SHOWN_BYTES // len(line))
+    trace.record("received", Peer(), message("one", f"{lines}Call-ID: "), AT)
+    [shown] = trace.messages(["one"])
+    assert len(shown.text) <= module.MAX_SHOWN_BYTES + 30
+    assert shown.text.endswith(" more bytes)")
+    if not fold:
+        assert "s3" not in shown.text
+    assert shown.text.count("X-Sip: sip:alice:s3") == shown.text.count("@pbx.example") * bool(fold)
+
+
+def test_a_message_of_one_line_is_not_shown() -> None:
+    trace = Trace()
+    trace.record("received", Peer(), b"INVITE sip:a@x SIP/2.0\r\nCall-ID: one\r\n " + b" \n" * 20_000, AT)
+    trace.record("received", Peer(), b"x" * 20_000 + b"\nCall-ID: one\n", AT)
+    texts = [shown.text for shown in trace.messages(["one"])]
+    assert texts[1] == "(0 bytes that are not SIP)\n(20014 more bytes)"

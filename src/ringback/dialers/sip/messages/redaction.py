@@ -38,7 +38,7 @@ _UP_TO_HOST: Final = re.compile(r"[^\s@<>\"]{0,255}+@")
 _PASSWORD: Final = re.compile(r"(\bsips?:[^@\s:<>\"]{0,255}+:)[^@\s<>\"]{1,255}+@", re.IGNORECASE)
 # A number in a name, ahead of the URI: `"0785556677@pbx.example" <sip:…>`.
 _NAME: Final = re.compile(
-    r"(?<![0-9A-Za-z.:@=\-])(?P<number>\(?[0-9][0-9 ().\-]{4,40}[0-9])(?=[^<>\"]{0,64}+\"?[ \t]{0,8}<)"
+    r"(?<![0-9A-Za-z.:@=\-])(?P<number>\(?[0-9](?:[ ().\-]{0,3}+[0-9]){4,40}+)(?=[^<>\"]{0,64}+\"?[ \t]{0,8}<)"
 )
 _IN_URI: Final = re.compile(r"(authorization=)[^&>\s]++", re.IGNORECASE)
 # In a session: keys, and who called in person.

@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, Protocol
@@ -13,6 +13,8 @@ from ringback.ports.dialer import CallMessage
 # A call has some twenty messages; what is retransmitted comes on top.
 MAX_MESSAGES_PER_CALL: Final = 128
 MAX_CALLS: Final = 256
+# Of a message, for the port. What a peer makes longer is cut: redaction takes time for each character.
+MAX_SHOWN_BYTES: Final = 16 * 1024
 # Of all that is kept. A peer that sends large messages pushes out older calls, and nothing else.
 MAX_BYTES: Final = 8 * 2**20
 
@@ -82,18 +84,16 @@ class Trace:
         entries = [entry for call_id in dict.fromkeys(call_ids) for entry in self._calls.get(call_id, ())]
         return sorted(entries, key=lambda entry: entry.number)
 
-    def messages(self, call_ids: Sequence[str]) -> Sequence[CallMessage]:
-        """Return them for a port that everything may leave by: numbers are masked, whatever the settings say."""
-        return [
-            CallMessage(
+    def messages(self, call_ids: Sequence[str]) -> Iterator[CallMessage]:
+        """Yield them for a port that everything may leave by: numbers are masked, whatever the settings say."""
+        for entry in self.of(*call_ids):
+            yield CallMessage(
                 time=entry.at,
                 sent=entry.direction == "sent",
                 peer=entry.peer,
                 call_id=entry.call_id,
-                text=redacted(entry.data),
+                text=_beginning(entry.data),
             )
-            for entry in self.of(*call_ids)
-        ]
 
     def forget(self, call_ids: Sequence[str]) -> None:
         for call_id in call_ids:
@@ -109,3 +109,14 @@ class Trace:
         while len(self._calls) > MAX_CALLS or self._bytes > MAX_BYTES:
             _, dropped = self._calls.popitem(last=False)
             self._bytes -= sum(len(entry.data) for entry in dropped)
+
+
+def _beginning(data: bytes) -> str:
+    """Return the message redacted, as far as it is shown. It is cut between two lines: a half may not be redacted."""
+    if len(data) <= MAX_SHOWN_BYTES:
+        return redacted(data)
+    end = data.rfind(b"\n", 0, MAX_SHOWN_BYTES) + 1
+    while end > 0 and data[end : end + 1] in (b" ", b"\t"):  # a header that goes on
+        end = data.rfind(b"\n", 0, end - 1) + 1
+    shown = data[:end]
+    return f"{redacted(shown)}\n({len(data) - len(shown)} more bytes)"
