@@ -25,9 +25,9 @@ export function Timeline(props: {
             {entry.place === "gap" ? (
               entry.text
             ) : (
-              <h3>
+              <h2>
                 {entry.title} {entry.text !== "" && <span class="sub">{entry.text}</span>}
-              </h3>
+              </h2>
             )}
             {entry.attempt && <Attempt life={entry.attempt} trace={props.trace(entry.attempt)} />}
             {entry.place === "now" && props.box}

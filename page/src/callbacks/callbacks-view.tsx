@@ -26,7 +26,9 @@ export function CallbacksView(): JSX.Element {
   const selected = query.get("sel")?.toLowerCase() ?? "";
   return (
     <section class={selected ? "callbacks with-panel" : "callbacks"} aria-label="Callbacks">
+      <h1 class="vh">Callbacks</h1>
       <div class="bars">
+        <h1 class="vh">Callbacks</h1>
         <FilterBar />
         <FacetBar />
         {list.value && <Notices current={list.value} />}

@@ -90,7 +90,10 @@ export class Tally {
   readonly ends = new Counts<CallbackState>();
   /** When the first attempt of a half hour ended with an outcome, where all of them came as events. */
   readonly #first: Map<string, number>;
-  /** The server's clock when it counted. An ending until then is among the counts already. */
+  /**
+   * The server's clock when it counted. An ending until then is taken to be among the counts. One at that very moment may
+   * be counted twice or not at all, until the next half hour begins and all is counted anew.
+   */
   readonly countedAt: number;
 
   /** Count anew. What the tally before has seen as events is known more exactly than by the half hour. */

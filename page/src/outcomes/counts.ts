@@ -4,7 +4,7 @@ import { useEffect, useMemo } from "preact/hooks";
 
 import { directory } from "../api/clients.js";
 import { zone } from "../live/clock.js";
-import { halfHourOf } from "../model/half-hours.js";
+import { HALF_HOUR_MS, halfHourOf } from "../model/half-hours.js";
 import { rangeHalfHours, type Range, weekBeforeEach } from "../model/outcomes.js";
 import { Tally } from "../model/tally.js";
 import { timestampOf } from "../model/times.js";
@@ -50,7 +50,7 @@ async function readLastWeek(
     const response = await directory.getOutcomes(
       {
         beginTime: timestampOf(Math.min(...before)),
-        endTime: timestampOf(Math.max(...before)),
+        endTime: timestampOf(Math.max(...before) + HALF_HOUR_MS),
         serviceIds: [...serviceIds],
       },
       { signal },

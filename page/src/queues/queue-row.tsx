@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 
 import { ActButton, openPause, openResume, pending } from "../acts/acts.js";
 import { Link } from "../app/router.js";
-import { now, zone } from "../live/clock.js";
+import { zone } from "../live/clock.js";
 import type { QueuePicture } from "../live/queues.js";
 import { estimateOf, nameOf, needsAttention, oldestWait, slotWords, stateDetail, waitingOf } from "../model/queue.js";
 import { clockTime, fullTime, ms } from "../model/times.js";
@@ -18,7 +18,7 @@ import { Spark } from "../parts/spark.js";
 import { Since } from "../parts/when.js";
 import { IN_PROGRESS } from "./figures.js";
 import { isNarrow } from "./sizes.js";
-import { lastHours, today } from "./today.js";
+import { lastHours, roughNow, today } from "./today.js";
 
 interface RowProps {
   picture: QueuePicture;
@@ -110,7 +110,7 @@ export function StateCell({ picture, unnamed = false }: { picture: QueuePicture;
   const { word, glyph, tone } = queueLook(picture.queue.state);
   const asked = pending.value.get(picture.service.serviceId);
   const shown = unnamed ? { ...picture, queue: { ...picture.queue, pausedBy: "" } } : picture;
-  const detail = asked ?? stateDetail(shown, now.value, zone);
+  const detail = asked ?? stateDetail(shown, roughNow.value, zone);
   return (
     <>
       <span class={`chip ${tone}`}>
@@ -139,7 +139,7 @@ export function PauseButton({ picture }: { picture: QueuePicture }): JSX.Element
 }
 
 function OldestCell({ picture }: { picture: QueuePicture }): JSX.Element {
-  const wait = oldestWait(picture, now.value);
+  const wait = oldestWait(picture, roughNow.value);
   if (wait === null) return <>—</>;
   return (
     <CellLink to={listPath({ state: "QUEUED", sort: "oldest" }, picture.service)} what="since the oldest is due">
@@ -160,7 +160,7 @@ function DialersCell({ picture }: { picture: QueuePicture }): JSX.Element {
   const since = ms(noDialerSince);
   return (
     <span class="w-warn" title={since === null ? undefined : `since ${fullTime(since, zone)}`}>
-      <Glyph name="warn" /> none{since !== null && ` since ${clockTime(since, now.value, zone)}`}
+      <Glyph name="warn" /> none{since !== null && ` since ${clockTime(since, roughNow.value, zone)}`}
     </span>
   );
 }

@@ -4,6 +4,7 @@ import { computed, type ReadonlySignal } from "@preact/signals";
 
 import { onAnew } from "../live/callbacks.js";
 import { now, serverNow, zone } from "../live/clock.js";
+import { whenBegun } from "../live/connection.js";
 import type { Step } from "../model/chart.js";
 import { halfHourOf } from "../model/half-hours.js";
 import { attemptsByService, countFrom, dayBegin, LastHour, type Today, todayOf } from "../model/today.js";
@@ -12,6 +13,7 @@ import { OutcomesFeed } from "../outcomes/feed.js";
 export const HOUR_MS = 3_600_000;
 
 let hour: LastHour | null = null;
+let isStarted = false;
 const feed = new OutcomesFeed({
   from: (at) => countFrom(at, zone),
   serviceIds: [],
@@ -20,12 +22,19 @@ const feed = new OutcomesFeed({
 
 /** Begin, if that has not been done yet. */
 export function startToday(): void {
-  if (hour !== null) return;
-  hour = new LastHour(serverNow());
-  // What happened in between is known by the half hour only.
-  onAnew(() => (hour = new LastHour(serverNow())));
-  feed.start();
+  if (isStarted) return;
+  isStarted = true;
+  // Not before: until then the server's clock is not known.
+  void whenBegun().then(() => {
+    hour = new LastHour(serverNow());
+    // What happened in between is known by the half hour only.
+    onAnew(() => (hour = new LastHour(serverNow())));
+    feed.start();
+  });
 }
+
+/** The time by ten seconds: for words that do not tick, and may be in a thousand rows. */
+export const roughNow: ReadonlySignal<number> = computed(() => Math.floor(now.value / 10_000) * 10_000);
 
 const halfHour = computed(() => halfHourOf(now.value));
 const dayOfNow = computed(() => dayBegin(halfHour.value, zone));

@@ -20,6 +20,7 @@ import { StateCell } from "./queue-row.js";
 import { countsOf } from "./queue-table.js";
 import { useScreenOn } from "./screen-on.js";
 import { useRemWidth } from "./sizes.js";
+import { roughNow } from "./today.js";
 
 /** `children`: what is wrong with the address. */
 export function WallBoard({ children }: { children: ComponentChildren }): JSX.Element {
@@ -87,7 +88,7 @@ export function WallBoard({ children }: { children: ComponentChildren }): JSX.El
 
 function WallRow({ picture, scale }: { picture: QueuePicture; scale: number }): JSX.Element {
   const { service, queue } = picture;
-  const wait = oldestWait(picture, now.value);
+  const wait = oldestWait(picture, roughNow.value);
   return (
     <tr class={needsAttention(picture) ? "warned" : ""}>
       <th scope="row">
