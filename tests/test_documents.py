@@ -15,7 +15,7 @@ PAGES = [
     *ROOT.glob("docs/security/*.md"),
     *ROOT.glob("deploy/*.md"),
     *ROOT.glob("bench/**/*.md"),
-    *ROOT.glob("tests/**/*.md"),
+    *(path for path in ROOT.glob("tests/**/*.md") if "node_modules" not in path.parts),
     *ROOT.glob("clients/*/README.md"),
     ROOT / "clients/python/dialer/README.md",
 ]

@@ -27,6 +27,8 @@ _FOR: Final[Mapping[str, str]] = {
     "sqlite_autoindex_callback_1": "finding a callback by its id; the order of all lists",
     "callback_by_task": "creating twice makes one; finding a callback by its caller's own id",
     "callback_open_by_target": "one open callback per target, where a service wants that; lists by target",
+    "callback_to_come": "what of a service is due within the hour; only those that are not due yet",
+    "callback_queue_end": "what expires before its turn; only those in a queue",
     "callback_by_service": "lists by service and state; how many calls are in progress",
     "callback_by_state": "lists by state",
     "callback_by_caller": "lists by caller",

@@ -4,19 +4,21 @@ import asyncio
 import logging
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
 
-from playwright.async_api import expect
+from playwright.async_api import ViewportSize, expect
 
 from tests.world.page import DESKTOP, PHONE, chromium, is_live
 from tests.world.page_scene import OPERATOR, Scene
 
 HERE: Final = Path(__file__).parent
-_WALL: Final = {"width": 1920, "height": 1080}
+# What a view reads when it is there already, such as the reason of the callback that is selected.
+_SETTLE_MS: Final = 3_000
+_WALL: Final[ViewportSize] = {"width": 1920, "height": 1080}
 
 
 class Picture(NamedTuple):
@@ -25,7 +27,7 @@ class Picture(NamedTuple):
     name: str
     path: str
     scheme: str = "light"
-    viewport: Mapping[str, int] = DESKTOP
+    viewport: ViewportSize = DESKTOP
     scale: float = 1
 
 
@@ -33,8 +35,8 @@ PICTURES: Final[Sequence[Picture]] = (
     Picture("queues-light", "/ui/queues?open={sales}"),
     Picture("queues-dark", "/ui/queues", "dark"),
     Picture("wall-dark", "/ui/queues?wall=1", "dark", _WALL),
-    Picture("callbacks-dark", "/ui/callbacks?label=campaign%3Dautumn&ended_after=-15m&sel={story}", "dark"),
-    Picture("callbacks-light", "/ui/callbacks?label=campaign%3Dautumn&sel={story}"),
+    Picture("callbacks-dark", "/ui/callbacks?service={sales},{retention}&sel={story}", "dark"),
+    Picture("callbacks-light", "/ui/callbacks?label=campaign%3Dautumn"),
     Picture("callbacks-phone", "/ui/callbacks", "light", PHONE, 2),
     Picture("callback-light", "/ui/callbacks/{story}"),
     Picture("callback-phone", "/ui/callbacks/{story}", "dark", PHONE, 2),
@@ -58,9 +60,13 @@ async def _take(scene: Scene, picture: Picture, folder: Path) -> None:
         "reduced_motion": "reduce",
     }
     reader = await scene.world.reader(OPERATOR, **options)
-    page = await reader.open(picture.path.format(story=scene.story.callback_id, sales=scene.service_ids["Sales"]))
+    services = scene.service_ids
+    page = await reader.open(
+        picture.path.format(story=scene.story.callback_id, sales=services["Sales"], retention=services["Retention UK"])
+    )
     await is_live(page)
     await expect(page.get_by_role("region", name="Loading")).to_have_count(0)
+    await page.wait_for_timeout(_SETTLE_MS)
     await page.screenshot(path=folder / f"{picture.name}.png")
     await reader.context.close()
     print(folder / f"{picture.name}.png")

@@ -8,7 +8,7 @@ import { SipMessageSchema } from "ringback/v1/callbacks_service_pb.js";
 import { resolveEffect, resolveSentence } from "../src/acts/resolve-sentences.js";
 import { contextLink } from "../src/model/context-link.js";
 import { grpcurl } from "../src/model/grpcurl.js";
-import { withEvents } from "../src/model/history.js";
+import { readAgain, withEvents } from "../src/model/history.js";
 import { ladderOf } from "../src/model/ladder.js";
 import { reasonWords } from "../src/model/reason-words.js";
 import { q850Words, sipStatusWords } from "../src/model/sip-words.js";
@@ -68,6 +68,19 @@ test("events are kept once, in the order of their revisions, and a gap is seen",
   assert.equal(withEvents([first], [third]).hasGap, true);
   assert.equal(withEvents([first, second], [first]).hasGap, false);
   assert.equal(withEvents([], [fourth]).hasGap, false);
+});
+
+test("a picture that is read again keeps what the stream has brought meanwhile", () => {
+  const versions = versionsOf({}, { at: 1 }, { at: 2 });
+  const [first, second, third] = versions;
+  assert.ok(first && second && third);
+  const events = eventsOf(versions);
+  const streamed = { callback: third, history: { events: events.slice(2), complete: false } };
+  const read = { callback: second, history: { events: events.slice(0, 2), complete: true } };
+  const both = readAgain(streamed, read);
+  assert.equal(both.callback, third);
+  assert.deepEqual(both.history, { events, complete: true });
+  assert.equal(readAgain(read, { callback: third, history: { events, complete: true } }).callback, third);
 });
 
 test("SIP messages are rungs, with legs in the order of their dialogs", () => {

@@ -40,6 +40,13 @@ class Calls:
             await end.wait()
             self.inside.remove(sender)
 
+    def over_http1(self, connection: str, *, identity: str = "", account: str = "") -> asyncio.Task[None]:
+        """Begin a call on an HTTP/1.1 connection, which carries one at a time."""
+        turn = self.turns.turn(identity, account or identity, connection, serial=True)
+        task = asyncio.create_task(self._work(turn, connection))
+        self._tasks.add(task)
+        return task
+
     def refuse(self, connection: str) -> asyncio.Task[None]:
         """Begin a call that is refused."""
         task = asyncio.create_task(self._work(self.turns.refusal(connection), connection))
@@ -164,6 +171,78 @@ async def test_an_account_gets_no_more_turns_with_more_connections() -> None:
         await calls.settle()
         came = calls.entered[already:]
         assert came.count("one") == sum(sender.startswith("port") for sender in came[: 3 * came.count("one")])
+
+
+async def share(calls: Calls, *senders: str) -> None:
+    """Have it known that these senders of single calls are there."""
+    for _ in range(2):
+        for sender in senders:
+            await calls.single(sender)
+
+
+FLOOD = [f"flood {number}" for number in range(20)]
+
+
+@pytest.mark.parametrize("with_identities", [True, False], ids=["identities", "none"])
+async def test_an_account_with_many_connections_of_http1_is_one_sender(*, with_identities: bool) -> None:
+    """Each of them has one call at a time: together they are a flood, and none of them a sender of single calls."""
+    who = {"identity": "flood"} if with_identities else {"account": "192.0.2.1"}
+    async with some_calls() as calls:
+        await share(calls, "calm", "other")
+        for connection in FLOOD:
+            calls.over_http1(connection, **who)
+        await calls.settle()
+        assert len(calls.inside) == SHARED
+        # Also beside one at the same address, where there are no identities.
+        calls.call("calm", account="" if with_identities else "192.0.2.1")
+        await calls.settle()
+        assert calls.inside[SHARED:] == ["calm"]
+
+
+@pytest.mark.parametrize("with_identities", [True, False], ids=["identities", "none"])
+async def test_the_connections_of_http1_have_one_turn_in_each_round_and_take_it_in_order(
+    *, with_identities: bool
+) -> None:
+    who = {"identity": "flood"} if with_identities else {"account": "192.0.2.1"}
+    async with some_calls() as calls:
+        await share(calls, "calm", "other")
+        for connection in FLOOD:
+            calls.over_http1(connection, **who)
+        for _ in range(5):
+            calls.call("calm", account="" if with_identities else "192.0.2.1")
+        await calls.settle()
+        already = len(calls.entered)
+        for ended in calls.entered[2 * 2 :]:
+            if ended in calls.inside:
+                calls.end(ended)
+                await calls.settle()
+        came = calls.entered[already:]
+        assert "calm" in came[:2]
+        flood = [sender for sender in calls.entered if sender in FLOOD]
+        assert flood == FLOOD[: len(flood)]
+
+
+async def test_beside_others_an_account_has_few_inside_with_however_many_connections_of_single_calls() -> None:
+    async with some_calls() as calls:
+        await share(calls, "calm", "other")
+        for connection in FLOOD:
+            task = asyncio.create_task(calls._work(calls.turns.turn("flood", "flood", connection), connection))
+            calls._tasks.add(task)
+        await calls.settle()
+        assert len(calls.inside) == SHARED
+        calls.call("calm")
+        await calls.settle()
+        assert calls.inside[SHARED:] == ["calm"]
+
+
+async def test_a_sender_of_single_calls_over_http1_does_not_wait() -> None:
+    async with some_calls() as calls:
+        for _ in range(2 * ALONE):
+            calls.call("flood")
+        await calls.settle()
+        calls.over_http1("calm", identity="crm")
+        await calls.settle()
+        assert "calm" in calls.inside
 
 
 async def test_batches_leave_room_for_others() -> None:

@@ -11,10 +11,9 @@ from playwright.async_api import expect
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
-from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
-from tests.page.test_life import lease_one, report
 from tests.world.api import Api, by_id
+from tests.world.dialer import CONNECTED, DIALING, Dialer
 from tests.world.page import AWAY, REFUSED, OpenWorld, Reader, is_live
 
 if TYPE_CHECKING:
@@ -88,19 +87,20 @@ async def test_the_sentence_follows_the_state_and_the_button_is_dead_for_a_secon
         page = await shown(await world.reader(), callback)
         dialog = await opened(page, "x")
         await expect(dialog).to_contain_text("It is QUEUED")
-        lease = await lease_one(world.api)
+        sip = Dialer(world.api, "sip-1")
+        lease = await sip.lease_one(wait_s=20)
         await expect(dialog).to_contain_text("It is OFFERED to sip-1")
         button = dialog.get_by_role("button", name="Cancel callback")
         await expect(button).to_have_attribute("aria-disabled", "false")
         # That it is dead is true for a second only: each frame is looked at from before it happens.
         was_dead = asyncio.create_task(page.evaluate(_DEAD_WITH, "It becomes CANCELLING"))
-        await report(world.api, lease, dialer_pb.ATTEMPT_PROGRESS_DIALING)
+        await sip.report(lease, DIALING)
         async with asyncio.timeout(60):
             assert await was_dead == "true"
         await expect(dialog).to_contain_text("It has changed since you opened this")
         await expect(dialog).to_contain_text("from QUEUED to DIALING")
         await expect(button).to_have_attribute("aria-disabled", "false")
-        await report(world.api, lease, dialer_pb.ATTEMPT_PROGRESS_CONNECTED)
+        await sip.report(lease, CONNECTED)
         await expect(dialog).to_contain_text("It is too late to cancel.")
         await expect(button).to_have_attribute("aria-disabled", "true")
         await button.click(force=True)
@@ -223,7 +223,8 @@ async def test_fields_that_it_is_too_late_for_stay_and_are_not_sent(page_world: 
         dialog = await opened(page, "e")
         await dialog.get_by_label("Retries").fill("7")
         await dialog.get_by_label("Description").fill("for the agent")
-        await report(world.api, await lease_one(world.api), dialer_pb.ATTEMPT_PROGRESS_DIALING)
+        sip = Dialer(world.api)
+        await sip.report(await sip.lease_one(wait_s=20), DIALING)
         await expect(dialog.get_by_label("Retries")).to_have_accessible_description(re.compile("Too late"))
         await expect(dialog.get_by_label("Retries")).to_have_value("7")
         await dialog.get_by_role("button", name="Change callback").click()
@@ -287,9 +288,10 @@ async def test_a_number_that_rang_in_ends_what_was_listed(page_world: OpenWorld)
         queued = await world.api.create("tel:+12025550172")
         answered = await world.api.create("tel:+12025550172")
         other = await world.api.create("tel:+12025550199")
-        lease = await lease_one(world.api)
-        await report(world.api, lease, dialer_pb.ATTEMPT_PROGRESS_DIALING)
-        await report(world.api, lease, dialer_pb.ATTEMPT_PROGRESS_CONNECTED)
+        sip = Dialer(world.api, "sip-1")
+        lease = await sip.lease_one(wait_s=20)
+        await sip.report(lease, DIALING)
+        await sip.report(lease, CONNECTED)
         page = await (await world.reader()).open("/ui/callbacks")
         await is_live(page)
         await page.get_by_role("button", name=re.compile("rung in")).click()

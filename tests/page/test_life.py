@@ -5,45 +5,20 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from playwright.async_api import expect
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
-from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
-from tests.world.api import Api, by_id
+from tests.world.api import by_id
+from tests.world.dialer import BUSY, DIALING, RINGING, Dialer
 from tests.world.page import REFUSED, OpenWorld, is_live
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
 pytestmark = pytest.mark.browser
-
-
-async def lease_one(api: Api, dialer_id: str = "sip-1") -> dialer_pb.Lease:
-    request = dialer_pb.LeaseCallbacksRequest(
-        dialer_id=dialer_id,
-        service_ids=[api.service_id],
-        max_leases=1,
-        lease_duration=Duration(seconds=60),
-        wait_duration=Duration(seconds=20),
-    )
-    [lease] = (await api.dialers.LeaseCallbacks(request)).leases
-    return lease
-
-
-async def report(api: Api, lease: dialer_pb.Lease, progress: dialer_pb.AttemptProgress.ValueType) -> None:
-    await api.dialers.ReportProgress(
-        dialer_pb.ReportProgressRequest(lease_token=lease.lease_token, progress=progress, call_ids=["a@pbx.example"])
-    )
-
-
-async def end(api: Api, lease: dialer_pb.Lease, outcome: cb.CallOutcome.ValueType, **fields: object) -> None:
-    await api.dialers.ReportOutcome(
-        dialer_pb.ReportOutcomeRequest(lease_token=lease.lease_token, outcome=outcome, **fields)  # type: ignore[arg-type]
-    )
 
 
 async def life(page: "Page") -> list[str]:
@@ -61,16 +36,16 @@ async def test_a_life_is_told_while_it_goes_on(page_world: OpenWorld) -> None:
         await expect(page).to_have_url(f"{world.origin}/ui/callbacks/{callback.callback_id}")
         await is_live(page)
         await expect(page.locator(".box")).to_contain_text(re.compile("dialer", re.IGNORECASE))
-        lease = await lease_one(api)
+        sip = Dialer(api, "sip-1")
+        lease = await sip.lease_one(wait_s=20)
         await expect(page.locator(".tl .now")).to_contain_text("Offered to sip-1 for attempt 1")
-        await report(api, lease, dialer_pb.ATTEMPT_PROGRESS_DIALING)
+        await sip.report(lease, DIALING, call_ids=["a@pbx.example"])
         await expect(page.locator(".tl .now")).to_contain_text("Attempt 1: DIALING")
-        await report(api, lease, dialer_pb.ATTEMPT_PROGRESS_RINGING)
+        await sip.report(lease, RINGING)
         await expect(page.locator(".tl .now")).to_contain_text("it rings")
-        await end(
-            api,
+        await sip.end(
             lease,
-            cb.CALL_OUTCOME_BUSY,
+            BUSY,
             sip_status=486,
             q850_cause=17,
             agent="anna",
@@ -166,8 +141,8 @@ async def test_a_trace_that_is_not_there_says_so(page_world: OpenWorld) -> None:
     async with page_world(dialer="none") as world:
         await world.api.add_service()
         callback = await world.api.create()
-        lease = await lease_one(world.api)
-        await report(world.api, lease, dialer_pb.ATTEMPT_PROGRESS_DIALING)
+        sip = Dialer(world.api)
+        await sip.report(await sip.lease_one(wait_s=20), DIALING, call_ids=["a@pbx.example"])
         page = await (await world.reader()).open(f"/ui/callbacks/{callback.callback_id}")
         await page.get_by_role("link", name="SIP messages").click()
         await expect(page).to_have_url(re.compile(r"/trace/1$"))

@@ -1,8 +1,9 @@
 """The table of callbacks: one address, the same rows; rows keep their place; few are in the document."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -54,7 +55,7 @@ async def read(page: "Page", count: int) -> None:
     await expect(page.get_by_role("grid")).to_have_attribute("aria-rowcount", str(count + 1))
 
 
-FILTERS: Final = {
+FILTERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "state=QUEUED": {"states": [cb.CALLBACK_STATE_QUEUED]},
     "state=CANCELLED,SCHEDULED": {"states": [cb.CALLBACK_STATE_CANCELLED, cb.CALLBACK_STATE_SCHEDULED]},
     "state=CANCELLED&state=SCHEDULED": {"states": [cb.CALLBACK_STATE_CANCELLED, cb.CALLBACK_STATE_SCHEDULED]},

@@ -150,7 +150,7 @@ async def test_a_watch_of_queues_ends_when_its_right_is_lost(
     app: App, ops: Api, channel: grpc.aio.Channel, how: str, settings: Settings
 ) -> None:
     narrowed, end = NARROWED[how]
-    watch = _api(channel, BOARD).directory.WatchQueues(directory_pb.WatchQueuesRequest())
+    watch: Any = _api(channel, BOARD).directory.WatchQueues(directory_pb.WatchQueuesRequest())
     assert (await watch.read()).complete
     others = [identity("heir", Role.VIEWER, BOARD)] if not narrowed.tokens_sha256 and end == LOST else []
     app.edges.authenticator.replace(_rules(settings, narrowed, *others))
@@ -167,7 +167,7 @@ async def test_watches_of_queues_count_among_the_watches(
         grpc.aio.insecure_channel(app.address) as channel,
     ):
         first = await _watch(channel)
-        second = _api(channel, BOARD).directory.WatchQueues(directory_pb.WatchQueuesRequest())
+        second: Any = _api(channel, BOARD).directory.WatchQueues(directory_pb.WatchQueuesRequest())
         await second.read()
         third = _api(channel, BOARD).directory.WatchQueues(directory_pb.WatchQueuesRequest())
         assert await _end_of(third) == (StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ async def identities(settings: Settings) -> AsyncIterator[Identities]:
 
 @pytest.mark.parametrize("change", [{"paused": True}, {"max_concurrent_calls": 0}], ids=["paused", "no calls"])
 @pytest.mark.parametrize("name", ["caller", "dialer", "viewer", "masked viewer", "operator"])
-async def test_who_has_paused_it(identities: Identities, name: str, change: dict[str, int]) -> None:
+async def test_who_has_paused_it(identities: Identities, name: str, change: dict[str, Any]) -> None:
     subject = await identities.subject(OWN, GRANTED)
     await update_service(identities["operator"], subject.service_id, **change)
     api = identities[name]
@@ -30,7 +31,7 @@ async def test_who_has_paused_it(identities: Identities, name: str, change: dict
     assert queue.HasField("pause_time")
     expected = "operator" if name == "operator" else ""
     assert queue.paused_by == expected
-    watch = api.directory.WatchQueues(pb.WatchQueuesRequest(service_ids=[subject.service_id]))
+    watch: Any = api.directory.WatchQueues(pb.WatchQueuesRequest(service_ids=[subject.service_id]))
     [watched] = (await watch.read()).queues
     watch.cancel()
     assert (watched.pause_time, watched.paused_by) == (queue.pause_time, expected)

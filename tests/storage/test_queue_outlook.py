@@ -7,7 +7,7 @@ import pytest
 from ringback.domain.priority import FRESH_ROUND, Priority
 from ringback.domain.queue import Turn
 from ringback.ports.store import Store
-from ringback.ports.values import Expiring, Outlook
+from ringback.ports.values import Outlook
 from tests.world.samples import NOW, OTHER_SERVICE, SERVICE, cancel, changes, new, seconds
 
 HOUR = timedelta(hours=1)
@@ -46,25 +46,29 @@ async def test_the_first_expiry_is_of_what_is_queued(store: Store) -> None:
     assert (await store.outlooks(BOTH, NOW, 10))[SERVICE.service_id].first_expiry == second.expire_time
 
 
-async def test_what_expires_soon_has_its_place_in_the_line(store: Store) -> None:
-    line = [new(expire_time=NOW + seconds(1000 - 100 * n), now=NOW + seconds(n)) for n in range(5)]
-    high = [new(priority=Priority.HIGH, expire_time=NOW + seconds(10_000)) for _ in range(3)]
-    high.append(new(priority=Priority.HIGH, expire_time=NOW + seconds(650), now=NOW + seconds(1)))
+async def test_what_expires_before_its_turn(store: Store) -> None:
+    """Turns come every 100 s."""
+    lives = (50, 350, 300, 401, 200)
+    line = [new(expire_time=NOW + seconds(life), now=NOW + seconds(n)) for n, life in enumerate(lives)]
+    high = [new(priority=Priority.HIGH, expire_time=NOW + seconds(n)) for n in (600, 10_000)]
     elsewhere = new(service=OTHER_SERVICE, expire_time=NOW + seconds(1))
     await store.create([*line, *high, elsewhere])
-    depths = {Priority.NORMAL: 4, Priority.HIGH: 4}
 
-    async def expiring(until_s: float, limit: int = 100) -> list[Expiring]:
-        return list(await store.expiring(SERVICE.service_id, depths, NOW + seconds(until_s), limit))
+    async def late(turns: dict[Priority, list[int]], last_turn: int = 7, limit: int = 100) -> int:
+        return await store.late(SERVICE.service_id, turns, NOW, seconds(100), last_turn, limit)
 
-    last = Expiring(Priority.NORMAL, None, line[4].expire_time)
-    in_high = Expiring(Priority.HIGH, 3, high[3].expire_time)
-    before = Expiring(Priority.NORMAL, 3, line[3].expire_time)
-    assert sorted(await expiring(701), key=lambda one: one.expire_time) == [last, in_high, before]
-    assert sorted(await expiring(700), key=lambda one: one.expire_time) == [last, in_high]
-    assert await expiring(10_000, 1) == [last]
-    assert await expiring(1) == []
-    assert await store.expiring(SERVICE.service_id, {}, NOW + seconds(601), 10) == [last]
+    normal = {Priority.NORMAL: [1, 2, 3, 4, 5]}
+    assert await late({**normal, Priority.HIGH: [6, 7]}) == 2
+    assert await late({**normal, Priority.HIGH: [7, 8]}) == 3
+    assert await late({Priority.NORMAL: [2, 3, 4, 5, 6], Priority.HIGH: [1, 7]}) == 4
+    # Those that have no turn have the last one.
+    assert await late({Priority.NORMAL: [1, 2]}) == 5
+    assert await late({Priority.NORMAL: [1, 2]}, 4) == 3
+    assert await late({}) == 6
+    assert await late({}, 0) == 0
+    assert await late({}, 7, 3) == 3
+    assert await store.late(OTHER_SERVICE.service_id, {Priority.LOW: [1]}, NOW, seconds(100), 1, 10) == 1
+    assert await store.late("no-such-service", {Priority.LOW: [1]}, NOW, seconds(100), 1, 10) == 0
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

@@ -23,13 +23,13 @@ from tests.world.identities import RULES, Identities, token_of
 from tests.world.page_traffic import Traffic
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, WebError
+    from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, ViewportSize, WebError
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 # A machine that runs other tests as well takes its time.
 PATIENCE_MS: Final = 30_000
-DESKTOP: Final = {"width": 1440, "height": 900}
-PHONE: Final = {"width": 390, "height": 844}
+DESKTOP: Final["ViewportSize"] = {"width": 1440, "height": 900}
+PHONE: Final["ViewportSize"] = {"width": 390, "height": 844}
 # In containers there are no namespaces to give, and little shared memory.
 SWITCHES: Final = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 # What the browser itself writes when a server is away, or refuses.

@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useId } from "preact/hooks";
 import { type Callback, CallbackState } from "ringback/v1/callback_pb.js";
+import { CallbackEventType } from "ringback/v1/callbacks_service_pb.js";
 
 import { callbacks } from "../api/clients.js";
 import { type Refusal, refusalOf } from "../api/errors.js";
@@ -160,11 +161,13 @@ function useFound(typed: string, onChange: () => void): Found {
     const stop = onChanges(({ events }) => {
       const current = found.peek();
       if (current.kind !== "found") return;
-      const mine = events.flatMap(({ callback }) =>
-        callback && (callback.dialTarget === current.target || current.map.get(callback.callbackId)) ? [callback] : [],
-      );
+      const mine = events.filter(({ callback }) => callback && isOf(current, callback));
       if (mine.length === 0) return;
-      current.map.apply(mine);
+      for (const { type, callback } of mine) {
+        if (callback === undefined) continue;
+        if (type === CallbackEventType.REMOVED) current.map.remove(callback.callbackId);
+        else current.map.apply([callback]);
+      }
       found.value = { ...current };
       onChange();
     });
@@ -175,6 +178,11 @@ function useFound(typed: string, onChange: () => void): Found {
     };
   }, [typed]);
   return found.value;
+}
+
+/** Two numbers may be masked alike: of a masked one, only what was listed is known to be of it. */
+function isOf({ target, map }: Extract<Found, { kind: "found" }>, { callbackId, dialTarget }: Callback): boolean {
+  return map.get(callbackId) !== undefined || (target !== "" && !target.includes("*") && dialTarget === target);
 }
 
 function faultOf(found: Found, refusal: Refusal | null): string {

@@ -21,6 +21,7 @@ import { Loading, Refused } from "../parts/messages.js";
 import { StateChip } from "../parts/state-chip.js";
 import { Target } from "../parts/target.js";
 import { Copies, Facts } from "./facts.js";
+import { lastList } from "./last-list.js";
 import { NotFound } from "./not-found.js";
 import { useLife } from "./reading.js";
 import { useStanding } from "./standing.js";
@@ -31,7 +32,7 @@ export function CallbackView(): JSX.Element {
   const { id, rest } = address.value;
   const life = useLife(id).value;
   const [part, attempt] = rest;
-  useKeys([{ keys: "Escape", does: "back", run: () => go(part === undefined ? "/ui/callbacks" : callbackPath(id)) }]);
+  useKeys([{ keys: "Escape", does: "back", run: () => go(part === undefined ? lastList() : callbackPath(id)) }]);
   switch (life.kind) {
     case "reading":
       return <Loading text="Reading the callback." />;
@@ -56,7 +57,7 @@ function One({ callback, history }: { callback: Callback; history: History }): J
     <section class="cb" aria-label="One callback" data-id={callback.callbackId}>
       <div class="life">
         <p class="crumb">
-          <Link to="/ui/callbacks">Callbacks</Link> / {crumbOf(callback)}
+          <Link to={lastList()}>Callbacks</Link> / {crumbOf(callback)}
         </p>
         <header>
           <h1 class="big" ref={heading} tabIndex={-1}>

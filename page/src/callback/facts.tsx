@@ -3,6 +3,7 @@ import { toJsonString } from "@bufbuild/protobuf";
 import type { ComponentChildren, JSX } from "preact";
 import { type Callback, CallbackSchema } from "ringback/v1/callback_pb.js";
 
+import { shownTarget } from "../app/mask.js";
 import { identity } from "../app/session.js";
 import { queues, serviceName } from "../live/queues.js";
 import { callbackPath } from "../model/address.js";
@@ -67,7 +68,7 @@ export function Facts({ callback }: { callback: Callback }): JSX.Element {
           ))}
         </Fact>
       )}
-      <Text name="From session" value={request?.incomingServiceSipUri} mono />
+      <Text name="From session" value={request && shownTarget(request.incomingServiceSipUri)} mono />
       <Text name="Held by" value={callback.leasedBy} />
       <Text name="Id" value={callback.callbackId} mono />
       <Text name="Etag" value={callback.etag} mono />

@@ -1,19 +1,17 @@
 // One callback and its history: read once, then kept by the stream.
-import { type Signal, useSignal } from "@preact/signals";
+import { effect, type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { Callback } from "ringback/v1/callback_pb.js";
 import { type CallbackEvent, CallbackEventType } from "ringback/v1/callbacks_service_pb.js";
 
 import { callbacks } from "../api/clients.js";
 import { type Refusal, refusalOf } from "../api/errors.js";
 import { may } from "../app/session.js";
 import { onAnew, onChanges } from "../live/callbacks.js";
-import { whenBegun } from "../live/connection.js";
+import { link, whenBegun } from "../live/connection.js";
 import type { History } from "../model/entries.js";
-import { withEvents } from "../model/history.js";
+import { type Picture, readAgain, withEvents } from "../model/history.js";
 
-export type Life =
-  { kind: "reading" } | { kind: "refused"; refusal: Refusal } | { kind: "read"; callback: Callback; history: History };
+export type Life = { kind: "reading" } | { kind: "refused"; refusal: Refusal } | ({ kind: "read" } & Picture);
 
 const PAGE = 1000;
 // Of one callback with a hundred attempts there are some five hundred.
@@ -29,8 +27,10 @@ export function useLife(callbackId: string): Signal<Life> {
       const next = await readLife(callbackId, abort.signal);
       if (abort.signal.aborted) return;
       // A picture that is there stays when it could not be read again: the strip says that the connection is lost.
-      if (next.kind === "refused" && life.peek().kind === "read" && next.refusal.code !== "NOT_FOUND") return;
-      life.value = next;
+      const before = life.peek();
+      if (next.kind === "refused" && before.kind === "read" && next.refusal.code !== "NOT_FOUND") return;
+      const both = next.kind === "read" && before.kind === "read";
+      life.value = both ? { kind: "read", ...readAgain(before, next) } : next;
       take(early);
       early = [];
     };
@@ -44,7 +44,8 @@ export function useLife(callbackId: string): Signal<Life> {
       }
       const removed = mine.find(({ type }) => type === CallbackEventType.REMOVED);
       if (removed?.callback) {
-        // What was erased must not stay on the screen.
+        // What was erased must not stay on the screen, and a call that is on its way must not bring it back.
+        abort.abort();
         life.value = { kind: "read", callback: removed.callback, history: { events: [removed], complete: false } };
         return;
       }
@@ -55,7 +56,12 @@ export function useLife(callbackId: string): Signal<Life> {
       // Events are folded while the tab is hidden: those in between are in the history only.
       if (followed.hasGap) void read();
     };
-    const stops = [onChanges(({ events }) => take(events)), onAnew(() => void read())];
+    // What could not be read because the server was away is read when it is back.
+    const retry = effect(() => {
+      const current = life.peek();
+      if (link.value.kind === "live" && current.kind === "refused" && current.refusal.retryable) void read();
+    });
+    const stops = [retry, onChanges(({ events }) => take(events)), onAnew(() => void read())];
     void whenBegun().then(read);
     return () => {
       abort.abort();

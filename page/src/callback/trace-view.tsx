@@ -1,6 +1,6 @@
 // The SIP messages of one attempt as a ladder; each opens to its text.
 import { useSignal } from "@preact/signals";
-import type { JSX } from "preact";
+import { Fragment, type JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Callback } from "ringback/v1/callback_pb.js";
 import type { SipMessage } from "ringback/v1/callbacks_service_pb.js";
@@ -112,10 +112,10 @@ function Legs({ ladder }: { ladder: Ladder }): JSX.Element {
   return (
     <dl class="facts">
       {ladder.legs.map(({ leg, callId }) => (
-        <>
+        <Fragment key={leg}>
           <dt>Leg {leg}</dt>
           <dd class="mono">{callId}</dd>
-        </>
+        </Fragment>
       ))}
     </dl>
   );

@@ -11,7 +11,7 @@ from ringback.application.directory import Directory
 from ringback.domain.ends import COUNTS_KEPT, HALF_HOUR, EndCount, half_hour_of
 from ringback.domain.errors import Fault, InvalidRequest
 from ringback.ports.clock import Clock
-from ringback.ports.store import OutcomeStore
+from ringback.ports.outcomes import OutcomeStore
 
 MAX_COUNTS: Final = 60_000
 """What fits into a response: each takes up to 60 bytes."""

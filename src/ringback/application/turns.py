@@ -20,7 +20,8 @@ SHARED: Final = 3
 # A batch counts as so many calls: it leaves room for those of others.
 BULK_ALONE: Final = 64
 BULK_SHARED: Final = SHARED - 1
-# On a connection that has no other one, a call does not wait, up to so many of one account.
+# On a connection that has no other one, a call does not wait, up to so many connections of one account. Beside senders
+# of single calls up to SHARED: a flood with a connection for each of its calls would be as many of them.
 NEW: Final = 8
 # For so long after a call, more of its sender are expected.
 RECENT_S: Final = 5.0
@@ -28,6 +29,8 @@ _MANY_SENDERS: Final = 1000
 # Those that wait give way to calls that arrive, for so many rounds of the loop: calls that have not arrived yet are in
 # one queue, inside gRPC.
 ARRIVALS: Final = 50
+# In place of a connection: all that carry one call at a time, which are those of HTTP/1.1.
+_SERIAL: Final = "one at a time"
 # The account of the calls that are refused: an identity of this name shares its turns with them.
 _REFUSED: Final = "refused"
 # Callbacks that a batch stores at a time: what others send is stored in between.
@@ -53,11 +56,12 @@ class _Connection:
 
 
 class _Account:
-    __slots__ = ("connections", "inside", "name", "queue")
+    __slots__ = ("busy", "connections", "name", "queue")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.inside = 0
+        # The connections with a call that is worked on.
+        self.busy = 0
         self.connections: dict[str, _Connection] = {}
         # Those with calls that wait, the one whose turn is next first.
         self.queue: OrderedDict[str, _Connection] = OrderedDict()
@@ -91,8 +95,16 @@ class Turns:
         """
         self._listeners.append(listener)
 
-    def turn(self, identity: str, account: str, connection: str, *, bulk: bool = False) -> "CallTurn":
-        """Return the turn of one call, to be entered. A sender is an identity, or a connection where there is none."""
+    def turn(
+        self, identity: str, account: str, connection: str, *, bulk: bool = False, serial: bool = False
+    ) -> "CallTurn":
+        """Return the turn of one call, to be entered. A sender is an identity, or a connection where there is none.
+
+        `serial`: the connection carries one call at a time, so a client has as many of them as calls. All of an account
+        are one.
+        """
+        if serial:
+            connection = f"{account} {_SERIAL}"
         return CallTurn(self, identity or connection, account, connection, bulk=bulk)
 
     def refusal(self, connection: str) -> "CallTurn":
@@ -127,7 +139,8 @@ class Turns:
             self._note(turn.sender, is_single=is_single)
         if self._was_shared and not self._is_shared():
             self._tell(shared=False)
-        if (is_single and account.inside < NEW) or (not self._queue and self._inside < self._limit()):
+        most_new = SHARED if self._is_shared() else NEW
+        if (is_single and account.busy < most_new) or (not self._queue and self._inside < self._limit()):
             self._enter(turn, account, connection)
             return True
         if self._closed:
@@ -142,8 +155,8 @@ class Turns:
         account = self._accounts[turn.account]
         connection = account.connections[turn.connection]
         self._inside -= turn.weight
-        account.inside -= 1
         connection.inside -= 1
+        account.busy -= connection.inside == 0
         self._forget(account, connection)
         if self._queue and not self._is_scheduled:
             if self._is_shared():
@@ -183,7 +196,7 @@ class Turns:
         if turn.bulk:
             turn.weight = BULK_SHARED if self._is_shared() else BULK_ALONE
         self._inside += turn.weight
-        account.inside += 1
+        account.busy += connection.inside == 0
         connection.inside += 1
 
     def _schedule(self) -> None:

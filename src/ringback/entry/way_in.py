@@ -80,13 +80,16 @@ class WayIn:
         """Have these follow each call from now on. The last to begin is the first to be told of the end."""
         self._followers += followers
 
-    def begin(self, rpc: str, edge: Edge, credentials: Credentials) -> "Entered":
-        """Return the call of this task, which is still to be let in."""
+    def begin(self, rpc: str, edge: Edge, credentials: Credentials, *, serial: bool = False) -> "Entered":
+        """Return the call of this task, which is still to be let in.
+
+        `serial`: it came on a connection that carries one call at a time.
+        """
         known = self._rpcs.get(rpc)
         if known is None:
             interrupted = ServerDraining if rpc.startswith(_READS) else _fate_unknown
             known = self._rpcs[rpc] = _Rpc(rpc, rpc in LONG, rpc.startswith(_BULK), interrupted)
-        entered = Entered(self, known, edge, credentials)
+        entered = Entered(self, known, edge, credentials, serial=serial)
         for follower in self._followers:
             if (followed := follower.begin(rpc, edge, credentials)) is not None:
                 entered.followed = (followed, *entered.followed)
@@ -96,13 +99,17 @@ class WayIn:
 class Entered:
     """One call: `admit` comes before its request is read, `serve` calls its handler, and `end` tells the observers."""
 
-    __slots__ = ("_begun_s", "_credentials", "_edge", "_error", "_generation", "_rpc", "_way_in", "caller", "followed")
+    __slots__ = (
+        *("_begun_s", "_credentials", "_edge", "_error", "_generation", "_is_serial", "_rpc", "_way_in"),
+        *("caller", "followed"),
+    )
 
-    def __init__(self, way_in: WayIn, rpc: _Rpc, edge: Edge, credentials: Credentials) -> None:
+    def __init__(self, way_in: WayIn, rpc: _Rpc, edge: Edge, credentials: Credentials, *, serial: bool) -> None:
         self._way_in = way_in
         self._rpc = rpc
         self._edge = edge
         self._credentials = credentials
+        self._is_serial = serial
         self._begun_s = perf_counter()
         self._generation = 0
         # None until it is let in.
@@ -139,7 +146,8 @@ class Entered:
         if self._rpc.lasts:
             return await behave(caller, admission.long_calls.ending())
         peer = self._credentials.peer()
-        async with self._way_in.turns.turn(caller.identity, caller.account, peer, bulk=self._rpc.bulk):
+        turns, bulk = self._way_in.turns, self._rpc.bulk
+        async with turns.turn(caller.identity, caller.account, peer, bulk=bulk, serial=self._is_serial):
             if admission.generation != self._generation:
                 caller = self.caller = admission.admit(self._rpc.name, self._credentials)
             return await behave(caller, None)

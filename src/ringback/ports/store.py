@@ -16,20 +16,19 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from ringback.domain.callback import Callback, State
-from ringback.domain.ends import EndCount
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Queue, Turn
 from ringback.domain.service import Service
 from ringback.ports.calls import CallStore
+from ringback.ports.outcomes import OutcomeStore
 from ringback.ports.values import (
     CallbackSearch,
     Change,
     Demand,
     EventPage,
     EventSearch,
-    Expiring,
     Extension,
     History,
     LineHeads,
@@ -151,12 +150,19 @@ class QueueStore(Protocol):
         """Return what is due by then, counted up to a limit, and the first expiry, of each of these services."""
         ...
 
-    async def expiring(
-        self, service_id: str, depths: Mapping[Priority, int], until: datetime, limit: int
-    ) -> Sequence[Expiring]:
-        """Return QUEUED callbacks of a service that expire before then, up to `limit` of the first to do so.
+    async def late(
+        self,
+        service_id: str,
+        turns: Mapping[Priority, Sequence[int]],
+        begin: datetime,
+        per_turn: timedelta,
+        last_turn: int,
+        limit: int,
+    ) -> int:
+        """Return how many QUEUED callbacks of a service expire before their turn, up to `limit`.
 
-        What comes before each is counted among the first of its level, as many as `depths` has for that.
+        A turn comes as many times `per_turn` after `begin`. `turns` has those of the first of each level, in order; of
+        all others it is the last one.
         """
         ...
 
@@ -222,23 +228,6 @@ class ScheduleStore(Protocol):
         So are the rows of phones that are kept no longer, or were dialled more than two days ago, of calls that
         nobody went on with for a day, and of outcomes in half hours that ended 15 days ago. Return how many rows
         were deleted; fewer than `limit` of all means that nothing is left to delete for now.
-        """
-        ...
-
-
-class OutcomeStore(Protocol):
-    """How often attempts and callbacks have ended how. Counted with the change by which they ended.
-
-    Neither the deletion of a callback nor its erasure changes the counts: they have no target and no id.
-    """
-
-    async def outcomes(
-        self, callers_of: Mapping[str, Collection[str] | None], begin: datetime, end: datetime, limit: int
-    ) -> Sequence[EndCount]:
-        """Return the counts of these services, each of these callers or, for None, of all, up to `limit` of them.
-
-        Of the half hours that begin from `begin` on and before `end`; in the order of services, times and results;
-        none that is 0.
         """
         ...
 

@@ -120,14 +120,6 @@ class Outlook(Struct, frozen=True):
     first_expiry: datetime | None
 
 
-class Expiring(Struct, frozen=True, gc=False):
-    """A QUEUED callback that expires soon, and how many of its level come before it; None: too many to count."""
-
-    priority: Priority
-    ahead: int | None
-    expire_time: datetime
-
-
 class Demand(Struct, frozen=True):
     """A dialer counts as polling for callbacks of a service, or of `ALL_SERVICES`, until then."""
 

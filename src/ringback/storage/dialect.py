@@ -82,9 +82,9 @@ class Statements:
     turns: str
     # Takes a time, a limit, and ids of services, as JSON; returns each with a count and a time, or NULL.
     outlooks: str
-    # Takes a service, a time, a limit, and depths by level, as JSON; returns ids, each with its level and a time, and
-    # then some of them with how many come before it.
-    expiring: str
+    # Takes a service, a time, a limit, and depths by level, as JSON; returns NULL with the count of those that expire
+    # before then, and each level with the times at which the first of it expire, with commas between; NULL without any.
+    line_ends: str
     # Takes the service, the priority, the time and the id of a callback, and a limit; returns a count.
     ahead: str
     # Returns the number of the newest event, with each identity and the count of its open callbacks; NULL without any.

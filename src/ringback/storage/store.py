@@ -22,7 +22,6 @@ from ringback.ports.values import (
     Change,
     EventPage,
     EventSearch,
-    Expiring,
     Extension,
     History,
     LevelCount,
@@ -38,7 +37,7 @@ from ringback.ports.values import (
     Snapshot,
     StateCount,
 )
-from ringback.storage.body import read_callback, read_json, time_of, time_us, write_json
+from ringback.storage.body import duration_us, read_callback, read_json, time_of, time_us, write_json
 from ringback.storage.call_row import kept_call
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Dialect, Pool, Pools, Rows
@@ -181,17 +180,31 @@ class SqlStore(Generic[C, Op]):
         )
         return {service_id: Outlook(due, _time_or_none(first_us)) for service_id, due, first_us in rows}
 
-    async def expiring(
-        self, service_id: str, depths: Mapping[Priority, int], until: datetime, limit: int
-    ) -> Sequence[Expiring]:
-        levels = write_json([[level.value, depth] for level, depth in depths.items()])
-        rows = await self._read(self._listers, self._statements.expiring, service_id, time_us(until), limit, levels)
-        places = {callback_id: ahead for callback_id, _, _, ahead in rows if ahead is not None}
-        return [
-            Expiring(Priority(level), places.get(callback_id), time_of(expire_us))
-            for callback_id, level, expire_us, _ in rows
-            if level is not None
-        ]
+    async def late(
+        self,
+        service_id: str,
+        turns: Mapping[Priority, Sequence[int]],
+        begin: datetime,
+        per_turn: timedelta,
+        last_turn: int,
+        limit: int,
+    ) -> int:
+        begin_us, per_turn_us = time_us(begin), duration_us(per_turn)
+        last_us = begin_us + per_turn_us * last_turn
+        depths = write_json([[level.value, len(its)] for level, its in turns.items()])
+        rows = await self._read(self._listers, self._statements.line_ends, service_id, last_us, limit, depths)
+        beyond, late = 0, 0
+        for level, found in rows:
+            if level is None:
+                beyond += int(found)
+            elif found is not None:
+                ends_us = [int(one) for one in found.split(",")]
+                beyond -= sum(end_us < last_us for end_us in ends_us)
+                late += sum(
+                    end_us < begin_us + per_turn_us * turn
+                    for end_us, turn in zip(ends_us, turns[Priority(level)], strict=False)
+                )
+        return min(late + max(beyond, 0), limit)
 
     async def line_heads(self, names: Sequence[LineName]) -> LineHeads:
         return await self._seekers.read(partial(self._reads.line_heads, names=names))

@@ -17,7 +17,7 @@ from ringback.entry.long_calls import Ending
 from ringback.entry.way_in import WayIn
 from ringback.metrics.exposition import chosen
 from ringback.metrics.scrape import Scrape
-from ringback.web.peer import credentials_of
+from ringback.web.peer import credentials_of, is_serial
 from ringback.web.problems import problem
 from ringback.wire.errors import status_of
 
@@ -36,7 +36,7 @@ def metrics_routes(way_in: WayIn, scrape: Scrape) -> Sequence[BaseRoute]:
     """Return the route. Those may scrape who may read the figures of all services: operators, and viewers of all."""
 
     async def read(request: Request) -> Response:
-        call = way_in.begin(METRICS, "rest", credentials_of(request.scope))
+        call = way_in.begin(METRICS, "rest", credentials_of(request.scope), serial=is_serial(request.scope))
 
         async def behave(caller: Caller, _: Ending | None) -> Response:
             if not caller.reads_metrics:

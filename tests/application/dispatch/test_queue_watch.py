@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ringback.application.access import ANYBODY, Caller, Grant, Role
 from ringback.application.dispatch import queue_watch
 from ringback.application.dispatch.assigner import LeaseRequest
-from ringback.application.dispatch.dialer_presence import Attendance
+from ringback.application.dispatch.dialer_presence import DialerCount
 from ringback.application.dispatch.queue_view import QueueView, is_news
 from ringback.domain.errors import RingbackError, ServiceInUse
 from ringback.domain.filter import CallbackFilter
@@ -226,7 +226,7 @@ async def test_a_dialer_that_has_gone_is_told(world: World) -> None:
     world.clock.pass_time(timedelta(minutes=1))
     await check(world, watcher)
     view = watcher.views[service.service_id]
-    assert (view.state, view.attendance) == (QueueState.NO_DIALER, Attendance(0, MONDAY_9))
+    assert (view.state, view.attendance) == (QueueState.NO_DIALER, DialerCount(0, MONDAY_9))
     world.clock.pass_time(timedelta(minutes=1))
     watcher.told.clear()
     await check(world, watcher)

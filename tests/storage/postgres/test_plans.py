@@ -81,7 +81,7 @@ QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "queue": (reads.QUEUE, ("service-1", 1, LEVELS, ROWS // 2)),
     "turns": (reads.TURNS, ('["service-1"]',)),
     "outlooks": (reads.OUTLOOKS, (ROWS, LIMIT, '["service-1", "service-2"]')),
-    "expiring": (reads.EXPIRING, ("service-1", ROWS, LIMIT, "[[2, 3]]")),
+    "line ends": (reads.LINE_ENDS, ("service-1", ROWS, LIMIT, "[[2, 3]]")),
     "line heads": (reads.LINE_HEADS, (["service-1", "service-1"], [1, 2])),
     "ahead": (reads.AHEAD, ("service-1", 2, ROWS, "callback-999999999", LIMIT)),
     "dialled": (reads.DIALLED, (ROWS // 2, LIMIT)),

@@ -27,7 +27,7 @@ _MOST_NOTED: Final = 10_000
 _MOST_SEEN: Final = 20_000
 
 
-class Attendance(Struct, frozen=True):
+class DialerCount(Struct, frozen=True):
     """How many dialers there are for a service, and since when there is none, at the earliest since the start."""
 
     dialers: int
@@ -35,7 +35,7 @@ class Attendance(Struct, frozen=True):
     missing_since: datetime | None
 
 
-class Attendances:
+class Dialers:
     """The dialers of all services at one moment."""
 
     def __init__(
@@ -46,13 +46,13 @@ class Attendances:
         self._missing = missing
         self._of_all = set(names.get(ALL_SERVICES, ()))
 
-    def of(self, service: Service) -> Attendance:
+    def of(self, service: Service) -> DialerCount:
         service_id = service.service_id
         own, holders = self._names.get(service_id), self._holders.get(service_id)
         names = {*self._of_all, *(own or ()), *(holders or ())} if own or holders else self._of_all
         # One without a name is of a server that does not tell names: it may be one that is known by its name as well.
         count = len(names - {""}) or len(names)
-        return Attendance(count, None if count else self._missing.since(service))
+        return DialerCount(count, None if count else self._missing.since(service))
 
 
 class DialerPresence:
@@ -83,7 +83,7 @@ class DialerPresence:
         if not dialer.last <= set(self._noted):
             self._news.set()
 
-    async def attendances(self) -> Attendances:
+    async def attendances(self) -> Dialers:
         """Return which dialers poll, did within the last minute, or are busy. Raise `StorageUnavailable`."""
         names: defaultdict[str, set[str]] = defaultdict(set)
         for dialer_id, service_id, until_s in self._here():
@@ -93,7 +93,7 @@ class DialerPresence:
         for each in await self._store.demand(now):
             names[each.service_id].add(each.dialer_id)
             self._missing.see(each.service_id, now_s + (each.until - now).total_seconds())
-        return Attendances(names, self._leases.holders, self._missing)
+        return Dialers(names, self._leases.holders, self._missing)
 
     async def polled_for(self) -> Collection[str]:
         """Return the ids of all services that dialers poll for, or `ALL_SERVICES`. Raise `StorageUnavailable`."""

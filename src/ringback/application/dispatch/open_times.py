@@ -26,7 +26,7 @@ class Opening(Struct, frozen=True):
         return self.changes_at if self.is_open else None
 
 
-class _Known(Struct, frozen=True):
+class _KnownOpening(Struct, frozen=True):
     service: Service
     opening: Opening
     begin: datetime
@@ -37,7 +37,7 @@ class OpenTimes:
     """The openings of all services that were looked at."""
 
     def __init__(self) -> None:
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _KnownOpening] = {}
 
     def at(self, service: Service, now: datetime) -> Opening:
         known = self._known.get(service.service_id)
@@ -46,7 +46,7 @@ class OpenTimes:
             # Where the data of its time zone are missing, they may come at any moment.
             longest = timedelta(0) if service.opening_hours.lacks_zone else _LONGEST
             end = min(opening.changes_at or now + longest, now + longest)
-            known = self._known[service.service_id] = _Known(service, opening, now, end)
+            known = self._known[service.service_id] = _KnownOpening(service, opening, now, end)
         return known.opening
 
     def forget(self, service_id: str) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from ringback.application.directory import Directory
-from ringback.application.dispatch.dialer_presence import Attendances, DialerPresence
+from ringback.application.dispatch.dialer_presence import DialerPresence, Dialers
 from ringback.application.dispatch.queue_view import QueueView, QueueViews, is_news
 from ringback.application.queue_figures import QueueFigures
 from ringback.domain.service import Service
@@ -87,7 +87,7 @@ class QueueBoard:
         if gone:
             self.number = number
 
-    async def _look_at(self, services: Sequence[Service], attendances: Attendances, number: int, now_s: float) -> bool:
+    async def _look_at(self, services: Sequence[Service], attendances: Dialers, number: int, now_s: float) -> bool:
         """Look at those of the services that may look different; return whether one does."""
         now = self._clock.now()
         stale = {

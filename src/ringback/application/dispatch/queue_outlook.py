@@ -20,7 +20,6 @@ from ringback.application.dispatch.queue_line import MAX_POSITION, Line
 from ringback.domain.priority import schedule
 from ringback.ports.clock import Clock
 from ringback.ports.store import QueueStore
-from ringback.ports.values import Expiring
 
 FRESH_S: Final = 5.0
 # Counted up to here.
@@ -41,7 +40,7 @@ class QueueOutlook(Struct, frozen=True):
 _NOTHING: Final = QueueOutlook()
 
 
-class _Found(Struct, frozen=True):
+class _RecentOutlook(Struct, frozen=True):
     outlook: QueueOutlook
     # The state of the service's callbacks and settings that it was found with.
     basis: tuple[object, ...]
@@ -55,7 +54,7 @@ class QueueOutlooks:
     def __init__(self, store: QueueStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._found: dict[str, _Found] = {}
+        self._found: dict[str, _RecentOutlook] = {}
 
     async def look(self, lines: Collection[tuple[Line, int]], now: datetime) -> Mapping[str, QueueOutlook]:
         """Return the outlook of each line. The number with it is that of the newest event about its service."""
@@ -96,24 +95,15 @@ class QueueOutlooks:
             expiring = await self._expiring(line, ahead.first_expiry, now)
             outlook = QueueOutlook(ahead.due, expiring)
             was_long = max(ahead.due, expiring) >= _MANY
-            self._found[service_id] = _Found(outlook, basis, self._clock.monotonic(), was_long)
+            self._found[service_id] = _RecentOutlook(outlook, basis, self._clock.monotonic(), was_long)
             outlooks[service_id] = outlook
         return outlooks
 
     async def _expiring(self, line: Line, first_expiry: datetime | None, now: datetime) -> int:
         if line.per_call is None or first_expiry is None:
             return 0
-        last_turn = now + line.per_call * min(line.total, MAX_POSITION)
-        if first_expiry >= last_turn:
+        last_turn = min(line.total, MAX_POSITION)
+        if first_expiry >= now + line.per_call * last_turn:
             return 0
         turns = schedule(line.waiting, line.turn.credits, line.service.priority_weights, MAX_POSITION)
-        depths = {level: len(its) for level, its in turns.items()}
-        found = await self._store.expiring(line.service.service_id, depths, last_turn, MOST)
-
-        def expires(one: Expiring) -> bool:
-            its = turns.get(one.priority, ())
-            place = MAX_POSITION if one.ahead is None or one.ahead >= len(its) else its[one.ahead]
-            assert line.per_call is not None
-            return one.expire_time < now + line.per_call * min(place, MAX_POSITION)
-
-        return sum(map(expires, found))
+        return await self._store.late(line.service.service_id, turns, now, line.per_call, last_turn, MOST)

@@ -12,7 +12,7 @@ from enum import IntEnum
 from ringback.application.access import Caller, Right
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
-from ringback.application.dispatch.dialer_presence import Attendance
+from ringback.application.dispatch.dialer_presence import DialerCount
 from ringback.application.dispatch.queue_line import MAX_POSITION, Line
 from ringback.domain.callback import Callback, State
 from ringback.domain.dial_times import quiet_until
@@ -55,7 +55,7 @@ class Positions:
         self._policy = policy
 
     async def of(
-        self, caller: Caller, callback: Callback, line: Line, attendance: Attendance, now: datetime
+        self, caller: Caller, callback: Callback, line: Line, attendance: DialerCount, now: datetime
     ) -> QueuePosition:
         """Return the position as this caller may see it. Raise `StorageUnavailable`."""
         if callback.state is State.SCHEDULED:
@@ -100,7 +100,7 @@ class Positions:
         caller: Caller,
         callback: Callback,
         line: Line,
-        attendance: Attendance,
+        attendance: DialerCount,
         before: Mapping[Priority, int],
         now: datetime,
     ) -> tuple[WaitingReason, str]:

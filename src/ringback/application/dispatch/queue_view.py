@@ -9,7 +9,7 @@ from ringback.application.access import Caller, Right
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory, not_granted
 from ringback.application.dispatch.agent_rests import AgentRests
-from ringback.application.dispatch.dialer_presence import Attendance, Attendances, DialerPresence
+from ringback.application.dispatch.dialer_presence import DialerCount, DialerPresence, Dialers
 from ringback.application.dispatch.open_times import Opening, OpenTimes
 from ringback.application.dispatch.pace import ESTIMATE_SPAN, MIN_CALLS, Pace
 from ringback.application.dispatch.queue_line import Line
@@ -46,7 +46,7 @@ class QueueView:
     agents_rest_until: datetime | None
     # None also when it is not known since when its calls are stopped.
     halt: Halt | None
-    attendance: Attendance
+    attendance: DialerCount
     opening: Opening
     outlook: QueueOutlook
     standing: QueuePosition | None = None
@@ -114,7 +114,7 @@ class QueueViews:
         standing = await self._positions.of(caller, callback, line, view.attendance, self._clock.now())
         return replace(view, standing=standing)
 
-    async def look_at(self, services: Sequence[Service], attendances: Attendances) -> Sequence[tuple[Line, QueueView]]:
+    async def look_at(self, services: Sequence[Service], attendances: Dialers) -> Sequence[tuple[Line, QueueView]]:
         """Return the lines and the views of those of these services that exist, from what is counted already.
 
         Raise `StorageUnavailable`.
@@ -140,7 +140,7 @@ class QueueViews:
             for line in lines
         ]
 
-    def basis(self, service: Service, attendances: Attendances, now: datetime) -> tuple[object, ...]:
+    def basis(self, service: Service, attendances: Dialers, now: datetime) -> tuple[object, ...]:
         """Return what a view of the service follows from, but for what only time brings."""
         service_id = service.service_id
         return (
@@ -178,17 +178,17 @@ class QueueViews:
             per_call=self._pace.per_call(service_id, now) if may_dial else None,
         )
 
-    def _attendance(self, line: Line, attendances: Attendances) -> Attendance:
+    def _attendance(self, line: Line, attendances: Dialers) -> DialerCount:
         attendance = attendances.of(line.service)
         if attendance.dialers == 0 and line.in_progress:
-            return Attendance(1, None)  # it has been at work since before this server was started
+            return DialerCount(1, None)  # it has been at work since before this server was started
         return attendance
 
     def _view(
         self,
         line: Line,
         oldest: Mapping[Priority, datetime],
-        attendance: Attendance,
+        attendance: DialerCount,
         outlook: QueueOutlook,
         now: datetime,
     ) -> QueueView:

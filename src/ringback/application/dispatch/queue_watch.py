@@ -63,7 +63,7 @@ class QueueWatches:
         `service_ids` are those that it wants; none: all that it may read. End on drain, and after half an hour. Raise
         `NotAllowed`, and `StorageUnavailable`, also when a later look at the queues fails.
         """
-        cursor = _Cursor(self._board, caller.view_of(Right.READ_SERVICES), frozenset(service_ids))
+        cursor = _Watcher(self._board, caller.view_of(Right.READ_SERVICES), frozenset(service_ids))
         self._watchers += 1
         self._is_watched.set()
         try:
@@ -118,7 +118,7 @@ class QueueWatches:
         self._wakeup.wake()
 
 
-class _Cursor:
+class _Watcher:
     """What one watcher has been sent."""
 
     def __init__(self, board: QueueBoard, view: View, wanted: Collection[str]) -> None:

@@ -174,24 +174,19 @@ OUTLOOKS: Final = """
          ORDER BY callback.service_id, expire_us LIMIT 1
     ) FROM json_array_elements_text($3::json) AS wanted (service_id)
 """
-EXPIRING: Final = """
-    WITH soon AS MATERIALIZED (
-        SELECT callback_id, priority, expire_us FROM callback
-         WHERE state = 'QUEUED' AND service_id = $1 AND expire_us < $2
+LINE_ENDS: Final = """
+    SELECT NULL::integer, count(*)::text FROM (
+        SELECT FROM callback WHERE state = 'QUEUED' AND service_id = $1 AND expire_us < $2
          ORDER BY service_id, expire_us LIMIT $3
-    ), place AS MATERIALIZED (
-        SELECT head.callback_id, head.ahead
-          FROM json_array_elements($4::json) AS line CROSS JOIN LATERAL (
-            SELECT callback_id, row_number() OVER () - 1 AS ahead FROM (
-                SELECT callback_id FROM callback
-                 WHERE state = 'QUEUED' AND service_id = $1 AND priority = (line ->> 0)::smallint
-                 ORDER BY ready_us, callback_id LIMIT (line ->> 1)::bigint
-            ) AS first
-        ) AS head
-    )
-    SELECT callback_id, priority, expire_us, NULL FROM soon
+    ) AS soon
     UNION ALL
-    SELECT callback_id, NULL, NULL, ahead FROM place WHERE callback_id IN (SELECT callback_id FROM soon)
+    SELECT (line ->> 0)::integer, ends.texts FROM json_array_elements($4::json) AS line CROSS JOIN LATERAL (
+        SELECT string_agg(expire_us::text, ',') AS texts FROM (
+            SELECT expire_us FROM callback
+             WHERE state = 'QUEUED' AND service_id = $1 AND priority = (line ->> 0)::smallint
+             ORDER BY ready_us, callback_id LIMIT (line ->> 1)::bigint
+        ) AS head
+    ) AS ends
 """
 # From the callback to the front: what has just left the queue is at its front, and takes time until a VACUUM.
 AHEAD: Final = """
@@ -276,10 +271,12 @@ OPEN_BY_SERVICE: Final = f"""
         ) AS leased GROUP BY service_id, state, priority
     ) AS open ON true
 """  # noqa: S608 - SQL of ours
+# (The order is one that only its index has.)
 LINE_HEADS: Final = f"""
     SELECT newest.number, wanted.service_id, wanted.priority, (
-        SELECT min(ready_us) FROM callback
+        SELECT ready_us FROM callback
          WHERE state = 'QUEUED' AND callback.service_id = wanted.service_id AND callback.priority = wanted.priority
+         ORDER BY callback.service_id, callback.priority, ready_us LIMIT 1
     ) FROM (SELECT ({NEWEST_EVENT}) AS number) AS newest
      CROSS JOIN unnest($1::text[], $2::smallint[]) AS wanted (service_id, priority)
 """  # noqa: S608 - SQL of ours
@@ -345,7 +342,7 @@ STATEMENTS: Final = Statements(
     dialled_of=DIALLED_OF,
     turns=TURNS,
     outlooks=OUTLOOKS,
-    expiring=EXPIRING,
+    line_ends=LINE_ENDS,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
     open_by_identity=OPEN_BY_IDENTITY,

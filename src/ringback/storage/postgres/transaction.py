@@ -25,8 +25,9 @@ from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.storage.callback_row import Row
 from ringback.storage.comparison import Held, Overlay, PhoneRow
 from ringback.storage.event_row import EVENT_COLUMNS
-from ringback.storage.outcome_row import OUTCOME_COLUMNS, Ends
+from ringback.storage.outcome_row import Ends
 from ringback.storage.postgres.connection import RIVALRY, Connection, Link
+from ringback.storage.postgres.ends import COUNT_UP, end_rows
 from ringback.storage.postgres.recordset import recordset, rows_json
 from ringback.storage.writer import Submission, places_by_operation
 
@@ -101,11 +102,6 @@ _APPEND: Final = f"""
         RETURNING number
     )
     SELECT max(number) FROM appended
-"""  # noqa: S608 - SQL of ours
-_COUNT_LIST: Final = ", ".join(OUTCOME_COLUMNS)
-_COUNT_UP: Final = f"""
-    INSERT INTO outcome_count AS counted ({_COUNT_LIST}) SELECT {_COUNT_LIST} FROM {recordset(OUTCOME_COLUMNS, "new")}
-        ON CONFLICT ({", ".join(OUTCOME_COLUMNS[:-1])}) DO UPDATE SET ended = counted.ended + excluded.ended
 """  # noqa: S608 - SQL of ours
 # Tells the other servers the newest numbers of the log and of the services. The parameter is the channel.
 _NOTIFY: Final = f"""
@@ -267,7 +263,7 @@ class PostgresTransaction:
         if not self.entries:
             return None
         if ended := self.ends.take_rows(self.server):
-            await self.send(_COUNT_UP, rows_json(OUTCOME_COLUMNS, ended))
+            await self.send(COUNT_UP, end_rows(ended))
         rows = rows_json(EVENT_COLUMNS, self.entries)  # before the lock: then all servers wait for this one
         await self.send(_LOCK_LOG)
         return await self.send(_APPEND, rows)

@@ -189,28 +189,26 @@ OUTLOOKS: Final = """
          WHERE state = 'QUEUED' AND service_id = wanted.value
     ) FROM json_each(?3) AS wanted
 """
-# Those that expire first, and then their places in the first part of each line: an index has all of either. They are
-# not joined here: SQLite may look through all places for each.
-_PLACES: Final = " UNION ALL ".join(
+# How many expire before a time, and when the first of each line do, in its order: an index has all of either.
+_LINE_ENDS: Final = " UNION ALL ".join(
     f"""
-    SELECT callback_id, row_number() OVER () - 1 AS ahead FROM (
-        SELECT callback_id FROM callback INDEXED BY callback_queue
+    SELECT {level.value}, group_concat(expire_us) FROM (
+        SELECT expire_us FROM callback INDEXED BY callback_queue
          WHERE state = 'QUEUED' AND service_id = ?1 AND priority = {level.value}
          ORDER BY ready_us, callback_id LIMIT coalesce((SELECT depth FROM line WHERE level = {level.value}), 0)
     )
     """  # noqa: S608 - SQL of ours
     for level in Priority
 )
-EXPIRING: Final = f"""
+LINE_ENDS: Final = f"""
     WITH line (level, depth) AS MATERIALIZED (
         SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?4)
-    ), soon AS MATERIALIZED (
-        SELECT callback_id, priority, expire_us FROM callback INDEXED BY callback_queue_end
-         WHERE state = 'QUEUED' AND service_id = ?1 AND expire_us < ?2 ORDER BY expire_us LIMIT ?3
-    ), place AS ({_PLACES})
-    SELECT callback_id, priority, expire_us, NULL FROM soon
-     UNION ALL
-    SELECT callback_id, NULL, NULL, ahead FROM place WHERE callback_id IN (SELECT callback_id FROM soon)
+    )
+    SELECT NULL, count(*) FROM (
+        SELECT 1 FROM callback INDEXED BY callback_queue_end
+         WHERE state = 'QUEUED' AND service_id = ?1 AND expire_us < ?2 LIMIT ?3
+    )
+    UNION ALL {_LINE_ENDS}
 """  # noqa: S608 - SQL of ours
 # From the callback to the front: what has just left the queue is at its front.
 AHEAD: Final = """
@@ -361,7 +359,7 @@ STATEMENTS: Final = Statements(
     dialled_of=DIALLED_OF,
     turns=TURNS,
     outlooks=OUTLOOKS,
-    expiring=EXPIRING,
+    line_ends=LINE_ENDS,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
     open_by_identity=OPEN_BY_IDENTITY,

@@ -20,6 +20,7 @@ from ringback.entry.way_in import Entered, WayIn
 from ringback.identity.authenticator import Credentials
 from ringback.web.connect.codecs import Unread
 from ringback.web.connect.refusals import name_of, refused
+from ringback.web.peer import is_serial
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -52,7 +53,7 @@ class HttpCall:
 
     async def enter(self, rpc: str, way_in: WayIn, credentials_of: CredentialsOf) -> None:
         """Let the call in. Raise `ConnectError`."""
-        self._entered = way_in.begin(rpc, "connect", credentials_of(self.scope))
+        self._entered = way_in.begin(rpc, "connect", credentials_of(self.scope), serial=is_serial(self.scope))
         try:
             await self._entered.admit()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the package would send its text

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from ringback.entry.way_in import Entered, WayIn
 from ringback.web.body import BodyTooLarge, ClientGone, UnsupportedEncoding, read_body
-from ringback.web.peer import credentials_of
+from ringback.web.peer import credentials_of, is_serial
 from ringback.web.rest.calls import Answer, Received, RestCall, RestCalls
 from ringback.web.rest.contract import CALLBACK_PATH, CALLBACKS_PATH, OPENAPI_PATH, ROOT_PATH, SERVICES_PATH
 from ringback.web.rest.negotiation import JSON, is_json, takes_json
@@ -61,7 +61,7 @@ class _Resource:
             await _send_problem(scope, send, _not_allowed(self._operations))
             return
         query = Query(scope["query_string"])
-        call = self._way_in.begin(operation.rpc(query), "rest", credentials_of(scope))
+        call = self._way_in.begin(operation.rpc(query), "rest", credentials_of(scope), serial=is_serial(scope))
         try:
             answer = await _answer(call, operation, query, Request(scope, receive))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - nothing of it may get to the client

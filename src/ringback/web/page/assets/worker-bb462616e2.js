@@ -1,0 +1,1 @@
+import{a as o,b as t}from"./chunk-JZNBY4RW.js";import"./chunk-YMPHTNSA.js";var a=globalThis,c=new o(t());a.onconnect=({ports:[e]})=>{if(!e)return;let n=c.attach(e);e.addEventListener("message",({data:s})=>n(s)),e.addEventListener("close",()=>n({type:"bye"})),e.start()};
