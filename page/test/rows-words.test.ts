@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { create } from "@bufbuild/protobuf";
-import { type Attempt, AttemptSchema, type Callback, CallbackState, CallOutcome } from "ringback/v1/callback_pb.js";
+import {
+  type Attempt,
+  AttemptSchema,
+  type Callback,
+  CallbackState,
+  CallOutcome,
+  Priority,
+} from "ringback/v1/callback_pb.js";
 import { CallbackEventSchema, type StateCount, StateCountSchema } from "ringback/v1/callbacks_service_pb.js";
 import { type GetQueueResponse, GetQueueResponseSchema, QueueState } from "ringback/v1/directory_service_pb.js";
 
@@ -66,7 +73,7 @@ const WHY: [string, Callback, Around, string][] = [
   ["behind one", callbackOf(), around({}, 1), "behind 1 other"],
   ["its turn", callbackOf(), around({}, 0), "next in turn"],
   ["unknown place", callbackOf(), around(), "waits for its turn"],
-  ["nothing else", callbackOf({ priority: 9 }), around(), "when nobody else waits"],
+  ["nothing else", callbackOf({ priority: Priority.NOTHING_ELSE }), around(), "when nobody else waits"],
   [
     "connected",
     tried({ state: S.CONNECTED }, attemptOf(O.UNSPECIFIED, { agent: "agent-07" })),

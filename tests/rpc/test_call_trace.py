@@ -1,5 +1,6 @@
 """GetCallTrace: the SIP messages of one attempt, from a server that has placed its call itself."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api, by_id, refusal_of
-from tests.world.dialer import DIALING, Dialer
+from tests.world.dialer import DIALING, PATIENCE_S, Dialer
 from tests.world.sip_phone import phone
 from tests.world.sip_script import sdp
 
@@ -93,7 +94,11 @@ async def test_what_is_erased_is_dropped_from_memory(settings: Settings) -> None
         assert signalling is not None
         call_ids = callback.attempts[0].call_ids
         assert list(signalling.messages(call_ids))
-        await api.directory.EraseTarget(directory_pb.EraseTargetRequest(target=callback.dial_target))
+        erasing = directory_pb.EraseTargetRequest(target=callback.dial_target)
+        async with asyncio.timeout(PATIENCE_S):
+            # Until the dialer has confirmed the end of the other leg.
+            while (await api.directory.EraseTarget(erasing)).in_progress:
+                assert list(signalling.messages(call_ids))
         assert not list(signalling.messages(call_ids))
         assert (await refusal(api, callback.callback_id, 1))[0] == "CALLBACK_NOT_FOUND"
 

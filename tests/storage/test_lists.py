@@ -169,6 +169,25 @@ async def test_a_count_is_that_of_what_matches(full_store: Store, wanted: Callba
     assert await full_store.count(wanted) == {state: StateCount(expected[state]) for state in State}
 
 
+async def test_the_largest_filter(full_store: Store) -> None:
+    """As many values as the contract allows, in as many streams as are merged: each of them checks all values."""
+    many = tuple(f"no-{n}" for n in range(996))
+    for services in ((SERVICE.service_id, OTHER_SERVICE.service_id, *many[:4]), (SERVICE.service_id, *many[:60])):
+        wanted = CallbackFilter(
+            states=() if len(services) < 10 else (State.QUEUED,),
+            service_ids=services,
+            caller_ids=(*CALLERS, *many),
+            supervisors=(*SUPERVISORS, *many),
+            external_task_ids=("", *many),
+        )
+        expected = matching(wanted)
+        assert expected
+        assert (await full_store.list(wanted, "", 1000)).callbacks == expected[::-1]
+        assert {
+            state: count.count for state, count in (await full_store.count(wanted)).items() if count.count
+        } == Counter(callback.state for callback in expected)
+
+
 async def test_what_is_named_twice_is_counted_once(full_store: Store) -> None:
     twice = CallbackFilter(
         states=(State.QUEUED, State.QUEUED), service_ids=(SERVICE.service_id,) * 2, external_task_ids=("task-0",) * 2

@@ -42,7 +42,9 @@ export function CallbacksView(): JSX.Element {
 function Body(): JSX.Element {
   usePaint();
   const current = list.value;
-  if (refusal.value) {
+  const isEmpty = !current || (current.picture.rows.shown.length === 0 && current.picture.rows.members.size === 0);
+  // What was known before stays readable.
+  if (refusal.value && isEmpty) {
     const again = (
       <button type="button" onClick={() => void read()}>
         Try again
@@ -53,7 +55,7 @@ function Body(): JSX.Element {
   if (!current) return <Loading text="Reading callbacks" />;
   const { picture, parsed } = current;
   const { reading, rows } = picture;
-  if (rows.shown.length === 0 && rows.members.size === 0 && reading.kind !== "complete") {
+  if (isEmpty && reading.kind !== "complete") {
     const words = link.value.kind === "live" ? "Reading callbacks" : "Connecting";
     return (
       <Loading text={words}>
@@ -61,7 +63,7 @@ function Body(): JSX.Element {
       </Loading>
     );
   }
-  if (rows.shown.length === 0 && rows.members.size === 0) return <NoHit parsed={parsed} query={current.query} />;
+  if (isEmpty) return <NoHit parsed={parsed} query={current.query} />;
   return (
     <>
       <PutOffStatus rows={rows} />
@@ -75,9 +77,10 @@ function Notices({ current }: { current: List }): JSX.Element | null {
   usePaint();
   const { picture, facets } = current;
   const { count, atLeast } = facets.total;
-  const { reading } = picture;
+  const { reading, rows } = picture;
   const isAnew = reading.kind === "reading" && reading.anew;
-  if (!picture.capped && !isAnew) return null;
+  const failed = reading.kind === "failed" && rows.members.size > 0 ? refusal.value : null;
+  if (!picture.capped && !isAnew && !failed) return null;
   return (
     <p class="notice" role="status">
       {picture.capped && (
@@ -86,6 +89,7 @@ function Notices({ current }: { current: List }): JSX.Element | null {
           {atLeast && " or more"}; narrow the filter. These are the newest.
         </span>
       )}
+      {failed && <span>It could not be read anew: {failed.message} Below is what was known before.</span>}
       {isAnew && <span>Read anew: {withCommas(reading.read)} so far. Below is what was known before.</span>}
     </p>
   );

@@ -22,6 +22,8 @@ import { PAGE_SIZE, Picture, type Source } from "./picture.js";
 const PATIENCE_MS = 60_000;
 const ENTER_MS = 1000;
 const MARK_MS = 2000;
+/** What could not be read, and may be later, is read again. */
+const AGAIN_MS = 5000;
 
 export interface List {
   /** Another one for each filter. */
@@ -50,6 +52,7 @@ let enteredAt = Number.NEGATIVE_INFINITY;
 let enterTimer: ReturnType<typeof setTimeout> | undefined;
 let markTimer: ReturnType<typeof setTimeout> | undefined;
 let opened = "";
+let failedAt = 0;
 
 const source: Source = {
   async list(filter, pageToken) {
@@ -144,6 +147,7 @@ function refused(why: Refusal): void {
   if (!current) return;
   const struck = why.code === "INVALID_ARGUMENT" ? struckBy(why, current.parsed) : [];
   if (struck.length === 0) {
+    failedAt = performance.now();
     refusal.value = why;
     repaint();
     return;
@@ -282,6 +286,8 @@ function readIfNeeded(): void {
 function tick(): void {
   const { picture, facets } = list.peek() ?? {};
   if (!picture || !facets || link.peek().kind !== "live") return;
+  const isAgain = refusal.peek()?.retryable === true && performance.now() - failedAt > AGAIN_MS;
+  if (picture.reading.kind === "failed" && isAgain) void read();
   picture.tick(performance.now());
   if (picture.parsed.rolls) {
     follow();

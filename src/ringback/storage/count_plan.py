@@ -11,7 +11,16 @@ from typing import Final
 from ringback.domain.callback import TERMINAL, State
 from ringback.domain.filter import CallbackFilter
 from ringback.ports.values import StateCount
-from ringback.storage.list_plan import AccessPath, Condition, Index, OneOf, access_paths, conditions
+from ringback.storage.list_plan import (
+    MAX_STREAMS,
+    AccessPath,
+    Condition,
+    Index,
+    OneOf,
+    access_paths,
+    conditions,
+    services_of,
+)
 
 # One more than are counted of a state.
 ENOUGH: Final = 10_001
@@ -24,6 +33,23 @@ _BY_STATE: Final = (Index.SERVICE, Index.STATE)
 # When all have many, ranges come first: by no other index are they found among what ended, or is due, long ago.
 _RANGES: Final = (Index.END, Index.DUE)
 
+# What conditions look at.
+_COLUMNS: Final = ", ".join(
+    f"callback.{name}"
+    for name in (
+        "callback_id",
+        "service_id",
+        "state",
+        "priority",
+        "caller_id",
+        "external_task_id",
+        "dial_target",
+        "supervisor",
+        "due_us",
+        "end_us",
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CountPart:
@@ -35,6 +61,11 @@ class CountPart:
     limit: int
     # The state of all of them; None: they are told apart.
     state: State | None = None
+
+    @property
+    def row_columns(self) -> str:
+        """Return what is read of a row: no more than the index has, where that says it all."""
+        return _COLUMNS if self.conditions else "callback.state"
 
 
 def to_compare(wanted: CallbackFilter) -> Sequence[AccessPath]:
@@ -55,16 +86,17 @@ def parts(wanted: CallbackFilter, compared: Sequence[AccessPath], matches: Seque
     path = next((path for path in possible if path.index in _RANGES), None) or next(iter(possible), None)
     if path is not None and path.index not in _BY_STATE:
         return [CountPart(path, list(conditions(wanted)), ROWS)]
-    return [_of_state(wanted, state, path) for state in dict.fromkeys(wanted.states or State)]
+    return [_of_state(wanted, state) for state in dict.fromkeys(wanted.states or State)]
 
 
-def _of_state(wanted: CallbackFilter, state: State, path: AccessPath | None) -> CountPart:
-    if path is None or path.index is Index.STATE:
-        path = AccessPath(Index.STATE, [(state.name,)])
+def _of_state(wanted: CallbackFilter, state: State) -> CountPart:
+    services = list(dict.fromkeys(services_of(wanted) or ()))
+    # Of one state more services can be merged than of all together.
+    if 0 < len(services) <= MAX_STREAMS:
+        path = AccessPath(Index.SERVICE, [(service_id, state.name) for service_id in services])
     else:
-        path = AccessPath(path.index, [lookup for lookup in path.lookups if lookup[-1] == state.name])
+        path = AccessPath(Index.STATE, [(state.name,)])
     rest = [one for one in conditions(wanted) if not (isinstance(one, OneOf) and one.expression in path.index.columns)]
-    rest = [one for one in rest if not (isinstance(one, OneOf) and one.expression == "state")]
     return CountPart(path, rest, ROWS_PER_STATE if rest else ENOUGH, state)
 
 
@@ -74,7 +106,8 @@ def none() -> Mapping[State, StateCount]:
 
 def columns() -> str:
     """Return what is selected of the rows of a part: how many there are, and how many of each state match."""
-    each = [f"count(*) FILTER (WHERE matches AND state = '{state.name}')" for state in State]
+    # In this order, so that each row is checked once: the planner may put the check itself in place of its name.
+    each = [f"count(*) FILTER (WHERE state = '{state.name}' AND matches)" for state in State]
     return ", ".join(["count(*)", *each])
 
 

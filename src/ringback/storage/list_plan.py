@@ -141,7 +141,7 @@ def _between(column: str, after: datetime | None, before: datetime | None) -> It
 
 def _seen(wanted: CallbackFilter) -> Iterator[Condition]:
     """Return the conditions for services and callers: what the filter names, and what the caller can see."""
-    if (services := _services(wanted)) is not None:
+    if (services := services_of(wanted)) is not None:
         yield OneOf("service_id", services)
     if (caller_ids := _caller_ids(wanted)) is not None:
         yield OneOf("caller_id", caller_ids)
@@ -155,7 +155,7 @@ def either(groups: Iterable[Sequence[str]]) -> str:
     return f"({' OR '.join(f'({group})' for group in joined) or 'FALSE'})"
 
 
-def _services(wanted: CallbackFilter) -> Sequence[str] | None:
+def services_of(wanted: CallbackFilter) -> Sequence[str] | None:
     """Return the ids of the services that a match can have; None: any."""
     return _common(wanted.services or None, [area.within for area in wanted.view.areas])
 
@@ -244,7 +244,7 @@ def named_keys(wanted: CallbackFilter) -> NamedKeys:
 
 def selects_nothing(wanted: CallbackFilter) -> bool:
     """Return whether no callback can match: what the filter names is not what the caller can see."""
-    return _services(wanted) == [] or _caller_ids(wanted) == [] or not wanted.view.areas
+    return services_of(wanted) == [] or _caller_ids(wanted) == [] or not wanted.view.areas
 
 
 def access_paths(wanted: CallbackFilter) -> list[AccessPath]:
@@ -262,7 +262,7 @@ def _every_path(wanted: CallbackFilter) -> Iterator[AccessPath]:
         yield _path(Index.LABEL, [pair])
     if wanted.supervisors and "" not in wanted.supervisors:
         yield _path(Index.SUPERVISOR, [(name,) for name in wanted.supervisors])
-    if services := _services(wanted):
+    if services := services_of(wanted):
         states = [state.name for state in wanted.states or State]
         yield _path(Index.SERVICE, product(services, states))
     if caller_ids := _caller_ids(wanted):
@@ -272,7 +272,7 @@ def _every_path(wanted: CallbackFilter) -> Iterator[AccessPath]:
     if due := _span(wanted.due_after, wanted.due_before):
         yield _path(Index.DUE, [due])
     if end := _span(wanted.end_after, wanted.end_before):
-        services = _services(wanted)
+        services = services_of(wanted)
         named = services if services and len(services) <= MAX_STREAMS else [None]
         yield _path(Index.END, [(service_id, *end) for service_id in named])
 

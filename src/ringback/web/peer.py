@@ -55,7 +55,7 @@ class HttpCredentials:
 
 def is_serial(scope: MutableMapping[str, Any]) -> bool:
     """Return whether the connection of a request carries one at a time, as those of HTTP/1.1 do."""
-    return str(scope["http_version"]).startswith("1")
+    return str(scope.get("http_version", "")).startswith("1")
 
 
 def credentials_of(scope: MutableMapping[str, Any]) -> HttpCredentials:

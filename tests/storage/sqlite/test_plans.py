@@ -6,13 +6,24 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.callback import State
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
 from ringback.storage.count_plan import ENOUGH, parts, to_compare
-from ringback.storage.list_plan import BY_ID, DOWN, UP, Direction, ListPage, access_paths, named_keys
+from ringback.storage.list_plan import (
+    BY_ID,
+    DOWN,
+    MAX_STREAMS,
+    UP,
+    Direction,
+    Index,
+    ListPage,
+    access_paths,
+    named_keys,
+)
 from ringback.storage.sqlite import calls, change, counts, create, lists, purge, reads
 from ringback.storage.sqlite.schema import prepare
 from tests.world.samples import NOW
@@ -62,6 +73,7 @@ FEW = (
     "SCAN wanted",
     "SCAN line",
     "SCAN owner",
+    "SCAN counted",
     "SCAN (subquery",
     "SCAN CONSTANT ROW",
     f"SCAN {len(Priority)} CONSTANT ROWS",
@@ -151,6 +163,23 @@ def test_counts_are_read_by_an_index(database: sqlite3.Connection, wanted: Callb
     for few in (None, *possible):
         counted = parts(wanted, possible, [0 if path is few else ENOUGH for path in possible])
         check_plan(database, counts.select(wanted, counted).sql)
+
+
+def test_no_statement_has_more_values_than_sqlite_takes_as_it_comes() -> None:
+    """Debian's takes more: 250,000."""
+    many = tuple(map(str, range(1000)))
+    wanted = CallbackFilter(
+        service_ids=many[:MAX_STREAMS], caller_ids=many, supervisors=("", *many), external_task_ids=("", *many)
+    )
+    states = tuple(State)[: MAX_STREAMS // 6]
+    some = replace(wanted, service_ids=many[:6], states=states)
+    by_service = next(path for path in access_paths(some) if path.index is Index.SERVICE)
+    for statement in (
+        lists.select(ListPage(some, UP, "", 10), lists.streams(by_service)),
+        counts.select(wanted, parts(wanted, [], [])),
+    ):
+        assert len(statement.values) < 32_766
+        assert statement.sql.count("?") == len(statement.values)
 
 
 def test_outcomes_are_searched(database: sqlite3.Connection) -> None:

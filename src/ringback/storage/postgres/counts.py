@@ -42,16 +42,18 @@ def _ranges(wanted: CallbackFilter, part: CountPart) -> Sequence[IndexRange]:
 
 
 def _select(number: int, part: CountPart, ranges: Sequence[IndexRange]) -> Fragment:
-    checks = [lists.check_of(one) for one in part.conditions]
+    checks = [lists.check_of(one, "counted") for one in part.conditions]
     matches = " AND ".join(f"({check.sql})" for check in checks) or "true"
-    check_values = tuple(value for check in checks for value in check.values)
     rows = " UNION ALL ".join(
         # Ordered, or else the table may be read from its beginning until there are enough.
-        f"(SELECT state, {matches} AS matches FROM {one.rows} WHERE {one.condition}"  # noqa: S608 - SQL of ours
+        f"(SELECT {part.row_columns} FROM {one.rows} WHERE {one.condition}"  # noqa: S608 - SQL of ours
         f" {one.rows_order or one.entries_order} LIMIT {part.limit})"
         for one in ranges
     )
     sql = f"""
-        SELECT {number}, {columns()} FROM (SELECT * FROM ({rows}) AS each LIMIT {part.limit}) AS part
+        SELECT {number}, {columns()} FROM (
+            SELECT state, {matches} AS matches FROM (SELECT * FROM ({rows}) AS each LIMIT {part.limit}) AS counted
+        ) AS part
     """  # noqa: S608 - SQL of ours
-    return Fragment(sql, tuple(value for one in ranges for value in (*check_values, *one.values)))
+    values = [value for check in checks for value in check.values]
+    return Fragment(sql, (*values, *(value for one in ranges for value in one.values)))

@@ -150,25 +150,25 @@ def _count(ranges: Sequence[IndexRange], limit: int) -> str:
     return f"(SELECT count(*) FROM (SELECT 1 FROM ({entries}) AS each LIMIT {limit}) AS few)"  # noqa: S608 - SQL of ours
 
 
-def check_of(wanted: Condition) -> Fragment:
+def check_of(wanted: Condition, row: str = "callback") -> Fragment:
     match wanted:
         case OneOf(expression, values):
             return Fragment(f"{expression} = ANY(?)", (list(values),))
         case Bound(column, operator, value):
             return Fragment(f"{column} {operator} ?", (value,))
         case Either(groups):
-            parts = [[check_of(one) for one in group] for group in groups]
+            parts = [[check_of(one, row) for one in group] for group in groups]
             return Fragment(
                 either([part.sql for part in group] for group in parts),
                 tuple(value for group in parts for part in group for value in part.values),
             )
         case Label(key, value):
             return Fragment(
-                """(
+                f"""(
                     SELECT true FROM callback_label AS other
                      WHERE other.key = ? AND other.value = ?
-                       AND other.callback_id = callback.callback_id COLLATE "POSIX"
-                )""",
+                       AND other.callback_id = {row}.callback_id COLLATE "POSIX"
+                )""",  # noqa: S608 - SQL of ours
                 (key, value),
             )
 

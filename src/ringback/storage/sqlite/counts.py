@@ -44,15 +44,15 @@ def _streams(wanted: CallbackFilter, part: CountPart) -> Sequence[Stream]:
 
 
 def _select(number: int, part: CountPart, streams: Sequence[Stream]) -> Statement:
-    checks = [lists.check_of(one) for one in part.conditions]
+    checks = [lists.check_of(one, "counted") for one in part.conditions]
     matches = " AND ".join(check.sql for check in checks) or "TRUE"
-    check_values = tuple(value for check in checks for value in check.values)
     rows = " UNION ALL ".join(
-        f"SELECT state, {matches} AS matches FROM {stream.in_any_order}"  # noqa: S608 - SQL of ours
+        f"SELECT {part.row_columns} FROM {stream.in_any_order}"  # noqa: S608 - SQL of ours
         for stream in streams
     )
     sql = f"""
-        SELECT {number}, {columns()} FROM ({rows} LIMIT ?)
+        SELECT {number}, {columns()}
+          FROM (SELECT state, {matches} AS matches FROM ({rows} LIMIT ?) AS counted)
     """  # noqa: S608 - SQL of ours
-    values = (value for stream in streams for value in (*check_values, *stream.values))
-    return Statement(sql, (*values, part.limit))
+    values = [value for check in checks for value in check.values]
+    return Statement(sql, (*values, *(value for stream in streams for value in stream.values), part.limit))

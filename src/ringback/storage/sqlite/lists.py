@@ -11,6 +11,7 @@ import aiosqlite
 
 from ringback.domain.filter import CallbackFilter
 from ringback.ports.values import Snapshot
+from ringback.storage.body import write_json
 from ringback.storage.list_plan import (
     COUNTED,
     AccessPath,
@@ -143,25 +144,26 @@ def count(possible: Sequence[AccessPath], limit: int = COUNTED) -> Statement:
     )
 
 
-def check_of(wanted: Condition) -> Statement:
+def check_of(wanted: Condition, row: str = "callback") -> Statement:
     """Return its SQL. The plus signs keep SQLite from choosing another index for it."""
     match wanted:
         case OneOf(expression, values):
-            return Statement(f"+{expression} IN ({_marks(values)})", tuple(values))
+            # One parameter: a filter may have thousands of values, and each stream has them.
+            return Statement(f"+{expression} IN (SELECT value FROM json_each(?))", (write_json(list(values)),))  # noqa: S608 - SQL of ours
         case Bound(column, operator, value):
             return Statement(f"+{column} {operator} ?", (value,))
         case Either(groups):
-            parts = [[check_of(one) for one in group] for group in groups]
+            parts = [[check_of(one, row) for one in group] for group in groups]
             return Statement(
                 either([part.sql for part in group] for group in parts),
                 tuple(value for group in parts for part in group for value in part.values),
             )
         case Label(key, value):
             return Statement(
-                """EXISTS (
+                f"""EXISTS (
                     SELECT 1 FROM callback_label AS other
-                     WHERE other.key = ? AND other.value = ? AND other.callback_id = callback.callback_id
-                )""",
+                     WHERE other.key = ? AND other.value = ? AND other.callback_id = {row}.callback_id
+                )""",  # noqa: S608 - SQL of ours
                 (key, value),
             )
 
