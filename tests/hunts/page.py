@@ -4,8 +4,8 @@
     python tests/hunts/page.py --seconds 300 --rate 1000
 
 The server is a process, what changes the callbacks is another one, and the browser is a third. Meanwhile callbacks that
-are seen are cancelled, and it is taken how long it is from the commit to the pixel. Where nothing else runs (--alone), a
-long task is a finding; what else depends on the speed of the machine is one with --strict only, and printed in any case.
+are seen are cancelled, and it is taken how long it is from the commit to the pixel. Where nothing else runs (--alone),
+a long task is a finding; what else depends on the speed of the machine is one with --strict only, and always printed.
 """
 
 import asyncio
