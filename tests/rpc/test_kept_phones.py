@@ -48,9 +48,11 @@ async def kept_until(api: Api, waiting: cb.Callback) -> datetime:
     """Return until when the phone of the callback is kept, as GetQueue says."""
     reason, explanation = await why_waiting(api, waiting)
     assert reason == "TARGET_IN_CALL"
-    assert explanation.startswith("its target is kept until ")
-    assert explanation.endswith(", because the dialer of a call to it was lost")
-    return datetime.fromisoformat(explanation.removeprefix("its target is kept until ").partition(",")[0])
+    before, kept, end = explanation.partition(" Its target is kept until ")
+    assert before.startswith("Position ")
+    assert kept
+    assert end.endswith(", because the dialer of a call to it was lost.")
+    return datetime.fromisoformat(end.partition(",")[0])
 
 
 async def call(api: Api, dialer: Dialer, target: str = PHONE, *, state: str = "DIALING", **fields: Any) -> Any:

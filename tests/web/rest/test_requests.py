@@ -101,7 +101,15 @@ async def test_both_forms_give_the_same_callback(rest: Rest, api: Api) -> None:
         of_rest = await api.get((await rest.create(**(sent | {"Target": "tel: +41785556677"}))).json["Id"])
         for each in (of_grpc, of_rest):
             each.callback_request.caller_id = ""
-            for name in ("callback_id", "create_time", "update_time", "queue_time", "next_attempt_time", "expire_time"):
+            for name in (
+                "callback_id",
+                "create_time",
+                "update_time",
+                "queue_time",
+                "next_attempt_time",
+                "expire_time",
+                "due_time",
+            ):
                 each.ClearField(name)
         assert of_rest == of_grpc
 
