@@ -96,7 +96,8 @@ async def test_the_phone_of_a_lost_dialer_is_kept(
     other = await api.add_service("sip:sales@cc.example") if elsewhere else api.service_id
     lease = await call(api, dialer, state=state, seconds_between_retries=600)
     waiting = await api.create(spelling, service_id=other)
-    assert (await why_waiting(api, waiting))[1] == f"its target is in a call because of {lease.callback.callback_id}"
+    why = f"Position 1 of 1. Its target is in a call because of {lease.callback.callback_id}."
+    assert (await why_waiting(api, waiting))[1] == why
     await loss(app, dialer, lease)
     assert (await api.get(lease.callback.callback_id)).state == ENDS[state]
     await check_kept(api, dialer, waiting)
