@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from ringback.cli.counts import _outcomes_table
 from ringback.cli.times import Times
 from ringback.v1 import callback_pb2 as cb
