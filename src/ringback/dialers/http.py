@@ -32,6 +32,7 @@ from ringback.dialers.http_messages import (
 from ringback.dialers.http_settings import HttpDialerSettings
 from ringback.dialers.http_transport import ReportListener, post
 from ringback.domain.callback import Callback, State
+from ringback.domain.errors import LeaseRefused
 from ringback.domain.masking import mask_secrets
 from ringback.domain.outcome import Outcome
 from ringback.domain.service import Service
@@ -140,6 +141,9 @@ class HttpDialer:
         try:
             await asyncio.wait([following, *signals], return_when=asyncio.FIRST_COMPLETED)
             if following.done():
+                if isinstance(following.exception(), LeaseRefused):
+                    # Its report came before the signal to hang up. It has 409 for it, and the order that it waits for.
+                    await self._deliver(self._other(key, "cancel"), order.trace_parent)
                 return following.result()
             if order.dialled and not order.call.hang_up.is_set():
                 return HandedOver()
