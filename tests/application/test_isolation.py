@@ -485,7 +485,7 @@ async def test_a_position_names_no_callback_of_others(world: World) -> None:
     for caller, named in ((CRM, False), (OPS, True)):
         view = await world.look(caller, service, mine)
         assert view.standing is not None
-        assert "its target is in a call" in view.standing.explanation
+        assert "Its target is in a call" in view.standing.explanation
         assert (theirs.callback_id in view.standing.explanation) is named
 
 
