@@ -95,7 +95,7 @@ sip-hunt: .venv/.installed  ## Kill servers in the middle of telephone calls, an
 
 .PHONY: page-hunt
 page-hunt: .venv/.installed  ## Show 10,000 callbacks and 500 changes a second for a minute: no long task, no growth, nothing missed
-	.venv/bin/python tests/hunts/page.py
+	.venv/bin/python tests/hunts/page.py --alone
 
 CALLBACKS := 1500
 

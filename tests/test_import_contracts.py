@@ -163,6 +163,7 @@ def test_a_forbidden_import_is_refused(probe: Probe, refused: set[str]) -> None:
     assert probe.edge in refused
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("probe", "package"), CIRCLES, ids=str)
 def test_a_circle_is_refused(probe: Probe, package: str, tmp_path: Path) -> None:
     ended, printed = _lint(_copy(tmp_path, [probe]))

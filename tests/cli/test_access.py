@@ -24,7 +24,7 @@ identities:
 """
 ALL_RIGHTS = (
     "change callbacks, read callbacks, resolve callbacks, read services and queues, "
-    "change services, erase targets, read who did what"
+    "change services, erase targets, read who did what, and traces of calls"
 )
 
 

@@ -34,6 +34,7 @@ async def test_callbacks_are_counted_by_state(ringback: Run, api: Api) -> None:
     assert counts == {"CALLBACK_STATE_CANCELLED": "1"}
 
 
+@pytest.mark.long
 async def test_how_it_ended_is_shown_by_half_hour(ringback: Run, api: Api) -> None:
     quiet = await api.add_service("sip:quiet@cc.example")
     callback = await api.create("sip:busy.answer@sim.example")

@@ -102,6 +102,7 @@ async def _check(app: App, folder: Path, cases: Mapping[str, tuple[tuple[str, ..
         await check(name, arguments, fault)
 
 
+@pytest.mark.long
 async def test_over_plain_text(plain: App, files: Files) -> None:
     await _check(plain, files.folder, OVER_PLAIN)
 

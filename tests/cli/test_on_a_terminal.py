@@ -35,7 +35,7 @@ async def test_why_a_callback_waits_has_the_times_of_the_terminal(server: str, a
     callback = await api.create(due_date=from_now(hours=72))
     async with on_terminal("explain", callback.callback_id, RINGBACK_SERVER=server, TZ="Asia/Kathmandu") as terminal:
         assert await terminal.process.wait() == 0
-        assert re.search(r"it is due at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+05:45\n", await terminal.until(bool))
+        assert re.search(r"It is due at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+05:45\.", await terminal.until(bool))
 
 
 async def test_watch_fits_a_terminal_that_becomes_smaller(server: str, api: Api) -> None:

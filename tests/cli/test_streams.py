@@ -36,6 +36,7 @@ def server(app: App, api: Api) -> str:
     return f"127.0.0.1:{app.port}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encoding", PRINTED)
 async def test_pages_and_tables_replace_what_cannot_be_printed(encoding: str, server: str, api: Api) -> None:
     await api.create(external_task_id=UNPRINTABLE, description=UNPRINTABLE, due_date=from_now(hours=1))
@@ -45,6 +46,7 @@ async def test_pages_and_tables_replace_what_cannot_be_printed(encoding: str, se
         assert PRINTED[encoding] in out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encoding", PRINTED)
 async def test_json_and_yaml_lose_nothing(encoding: str, server: str, api: Api) -> None:
     await api.add_service("sip:sales@cc.example", display_name=UNPRINTABLE)

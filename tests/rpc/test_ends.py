@@ -145,6 +145,7 @@ async def test_a_watch_ends_when_its_right_is_lost_and_nothing_follows(
 
 
 # A dialer may read services as well.
+@pytest.mark.long
 @pytest.mark.parametrize("how", [how for how in NARROWED if how != "another role"])
 async def test_a_watch_of_queues_ends_when_its_right_is_lost(
     app: App, ops: Api, channel: grpc.aio.Channel, how: str, settings: Settings

@@ -48,9 +48,11 @@ async def kept_until(api: Api, waiting: cb.Callback) -> datetime:
     """Return until when the phone of the callback is kept, as GetQueue says."""
     reason, explanation = await why_waiting(api, waiting)
     assert reason == "TARGET_IN_CALL"
-    assert explanation.startswith("its target is kept until ")
-    assert explanation.endswith(", because the dialer of a call to it was lost")
-    return datetime.fromisoformat(explanation.removeprefix("its target is kept until ").partition(",")[0])
+    before, kept, end = explanation.partition(" Its target is kept until ")
+    assert before.startswith("Position ")
+    assert kept
+    assert end.endswith(", because the dialer of a call to it was lost.")
+    return datetime.fromisoformat(end.partition(",")[0])
 
 
 async def call(api: Api, dialer: Dialer, target: str = PHONE, *, state: str = "DIALING", **fields: Any) -> Any:
@@ -94,7 +96,8 @@ async def test_the_phone_of_a_lost_dialer_is_kept(
     other = await api.add_service("sip:sales@cc.example") if elsewhere else api.service_id
     lease = await call(api, dialer, state=state, seconds_between_retries=600)
     waiting = await api.create(spelling, service_id=other)
-    assert (await why_waiting(api, waiting))[1] == f"its target is in a call because of {lease.callback.callback_id}"
+    why = f"Position 1 of 1. Its target is in a call because of {lease.callback.callback_id}."
+    assert (await why_waiting(api, waiting))[1] == why
     await loss(app, dialer, lease)
     assert (await api.get(lease.callback.callback_id)).state == ENDS[state]
     await check_kept(api, dialer, waiting)

@@ -59,6 +59,7 @@ async def test_what_is_given_back_keeps_its_place(api: Api, dialer: Dialer) -> N
     assert returned.queue_time == callbacks[0].queue_time
 
 
+@pytest.mark.long
 async def test_many_dialers_at_once_never_exceed_the_capacity(api: Api) -> None:
     """Counted at every event of the log, while dialers finish calls, decline, and ask for more than there is room."""
     await update_service(api, max_concurrent_calls=5)

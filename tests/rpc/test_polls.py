@@ -83,6 +83,7 @@ async def test_a_poll_waits_for_a_service_that_stands_still(
         assert ids((await poll).leases) == [callback.callback_id]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("freeing", ["outcome", "release", "cancel", "lapse"])
 async def test_a_poll_waits_for_a_slot(app: App, api: Api, dialer: Dialer, freeing: str) -> None:
     await update_service(api, max_concurrent_calls=1)

@@ -21,6 +21,7 @@ async def identities(settings: Settings) -> AsyncIterator[Identities]:
         yield identities
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", [{"paused": True}, {"max_concurrent_calls": 0}], ids=["paused", "no calls"])
 @pytest.mark.parametrize("name", ["caller", "dialer", "viewer", "masked viewer", "operator"])
 async def test_who_has_paused_it(identities: Identities, name: str, change: dict[str, Any]) -> None:

@@ -117,6 +117,7 @@ REFUSED: Final[Mapping[str, Callable[[Authority], Issued]]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("issue", ACCEPTED.values(), ids=ACCEPTED)
 async def test_certificates_that_are_accepted(mutual: App, files: Files, issue: Callable[[Authority], Issued]) -> None:
     assert await _status(files, mutual, issue(files.clients)) is StatusCode.OK

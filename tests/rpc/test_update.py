@@ -193,6 +193,7 @@ async def test_retries_are_counted_from_the_first_attempt(api: Api, dialer: Dial
     assert (await dialer.end(lease, BUSY)).callback.state == cb.CALLBACK_STATE_FAILED
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fields", "blamed"),
     [

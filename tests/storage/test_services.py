@@ -100,6 +100,7 @@ async def test_a_service_without_callbacks_is_deleted(store: Store) -> None:
     assert await store.queue(SERVICE.service_id, 1, NOW) is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("state", State)
 async def test_a_service_is_deleted_when_all_its_callbacks_have_ended(store: Store, state: State) -> None:
     kept = next(sample for sample in every_state() if sample.state is state)

@@ -66,6 +66,7 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Sequence[Ca
     return make
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("in_call", [PHONE, GATEWAY])
 @pytest.mark.parametrize("waiting", [PHONE, GATEWAY, "sips:+41-78-555-66-77@other.example"])
 async def test_a_call_that_was_in_progress_keeps_others_from_its_phone(

@@ -186,6 +186,7 @@ def _rows(node: dict[str, Any]) -> int:
     return below + int((node["Actual Rows"] + removed) * node["Actual Loops"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 def test_what_is_open_is_counted_in_indexes(connection: psycopg.Connection[tuple[Any, ...]], mode: str) -> None:
     """Each of millions is looked at, but no table is read from end to end for that, also where VACUUM lags behind."""
@@ -205,6 +206,7 @@ def test_questions_read_what_they_answer(
     assert rows_read(connection, mode, statement, values) <= FEW
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
 @pytest.mark.parametrize("direction", [UP, DOWN], ids=["up", "down"])

@@ -100,6 +100,7 @@ async def test_every_column_moves(source: End) -> None:
     assert set(source.columns("ringback")) - {"schema_version", "probes"} == moving
 
 
+@pytest.mark.long
 async def test_progress_is_told_row_by_row(filled: End, target: End) -> None:
     await fill(filled)
     steps = Steps()
