@@ -169,8 +169,13 @@ async def test_a_write_that_the_database_has_not_confirmed_when_the_grace_is_ove
         assert len(await api.list_all()) == 1
 
 
+async def count(api: Api) -> object:
+    return await api.callbacks.CountCallbacks(pb.CountCallbacksRequest())
+
+
+@pytest.mark.parametrize(("read", "of_store"), [(get, "list"), (count, "count")])
 async def test_a_read_that_hangs_is_refused_when_the_grace_is_over(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, read: Callable[[Api], Awaitable[object]], of_store: str
 ) -> None:
     monkeypatch.setattr(app_module, "_GRACE_S", 0.1)
     app = await App.start(settings)
@@ -181,13 +186,13 @@ async def test_a_read_that_hangs_is_refused_when_the_grace_is_over(
         await asyncio.Event().wait()
 
     async with Api.connect(app.port) as api:
-        service_id = await api.add_service()
-        monkeypatch.setattr(app.store, "get", hang)
-        getting = asyncio.ensure_future(api.get(service_id))
+        await api.add_service()
+        monkeypatch.setattr(app.store, of_store, hang)
+        reading = asyncio.ensure_future(read(api))
         await began.wait()
         await app.stop()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await getting
+            await reading
     refusal = refusal_of(caught.value)
     assert (refusal.code, refusal.reason) == (StatusCode.UNAVAILABLE, "SERVER_DRAINING")
 

@@ -114,6 +114,7 @@ class UseCases:
         return (
             self.feed,
             self.queue_figures,
+            self.queue_views,
             self.directory,
             self.leader_election,
             self.scheduler_loop,

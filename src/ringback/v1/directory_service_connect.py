@@ -110,7 +110,8 @@ class DirectoryService(Protocol):
         Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
         have neither targets nor ids in them.
 
-        INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+        fewer services then, or a shorter range.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -492,7 +493,8 @@ class DirectoryServiceClient(ConnectClient):
         Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
         have neither targets nor ids in them.
 
-        INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+        fewer services then, or a shorter range.
         """
         return await self.execute_unary(
             request=request,
@@ -634,7 +636,8 @@ class DirectoryServiceSync(Protocol):
         Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
         have neither targets nor ids in them.
 
-        INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+        fewer services then, or a shorter range.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -1014,7 +1017,8 @@ class DirectoryServiceClientSync(ConnectClientSync):
         Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
         have neither targets nor ids in them.
 
-        INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+        fewer services then, or a shorter range.
         """
         return self.execute_unary(
             request=request,

@@ -981,7 +981,7 @@ class GetQueueResponse(_message.Message):
     """How many dialers poll for callbacks of this service, or hold one, at present."""
     expiring: _builtins.int
     """How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
-    can be estimated.
+    can be estimated. In a long line it may be some seconds old, and so may `due_within_hour`: no RPC waits for it.
     """
     scheduled: _builtins.int
     """How many callbacks are SCHEDULED."""

@@ -166,7 +166,8 @@ class DirectoryServiceServicer(object):
         """Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
         have neither targets nor ids in them.
 
-        INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+        fewer services then, or a shorter range.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

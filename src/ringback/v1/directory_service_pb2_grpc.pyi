@@ -80,7 +80,8 @@ class DirectoryServiceStub:
     """Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
     have neither targets nor ids in them.
 
-    INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+    INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+    fewer services then, or a shorter range.
     """
     GetIdentity: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.GetIdentityRequest, _directory_service_pb2.GetIdentityResponse]
     """Returns who the credential belongs to, and what it may do.
@@ -148,7 +149,8 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     """Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
     have neither targets nor ids in them.
 
-    INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+    INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+    fewer services then, or a shorter range.
     """
     GetIdentity: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetIdentityRequest, _directory_service_pb2.GetIdentityResponse]  # type: ignore[assignment]
     """Returns who the credential belongs to, and what it may do.
@@ -261,7 +263,8 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
         have neither targets nor ids in them.
 
-        INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+        fewer services then, or a shorter range.
         """
 
     @_abc_1.abstractmethod

@@ -1,12 +1,13 @@
 """How many callbacks match, by state: exact where the queues' figures are, and never of what a caller may not see."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from ringback.application.access import ANYBODY, Caller, Grant, Role
-from ringback.domain.callback import State
+from ringback.domain.callback import Callback, State
 from ringback.domain.errors import NotAllowed
 from ringback.domain.filter import MATCH_ALL, CallbackFilter
 from ringback.domain.priority import Priority
@@ -143,3 +144,35 @@ async def test_nobody_counts_by_a_number_that_it_sees_masked(world: World) -> No
 async def test_who_may_not_read_callbacks_may_not_count_them(world: World) -> None:
     with pytest.raises(NotAllowed):
         await counts(world, caller=Caller("pbx", [Grant(role=Role.DIALER)]))
+
+
+async def test_others_have_their_turn_while_callbacks_are_read_to_be_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To mask a callback takes long enough that a thousand would hold up everybody."""
+    service = await world.service()
+    tasks = tuple(f"task {n}" for n in range(20))
+    for task in tasks:
+        await world.create(service, external_task_id=task)
+    wanted = CallbackFilter(external_task_ids=tasks)
+    turns, seen, matches = 0, set[int](), CallbackFilter.matches
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def noting(wanted: CallbackFilter, callback: Callback) -> bool:
+        seen.add(turns)
+        return matches(wanted, callback)
+
+    monkeypatch.setattr(CallbackFilter, "matches", noting)
+    other = asyncio.create_task(others())
+    await counts(world, wanted, MASKED)
+    counted = len(seen)
+    seen.clear()
+    await world.callback_queries.list(MASKED, wanted, 100, "")
+    other.cancel()
+    assert counted > 1
+    assert len(seen) > 1

@@ -1,7 +1,11 @@
 """What is due within the hour, and what expires before its turn, as the contract has it."""
 
+import asyncio
 import math
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,13 +13,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY
-from ringback.application.dispatch import queue_outlook
+from ringback.application.dispatch import queue_outlook, queue_view
 from ringback.application.dispatch.queue_view import QueueView
+from ringback.domain.errors import StorageUnavailable
 from ringback.domain.priority import Priority, turns_until
 from ringback.domain.queue_state import QueueState
 from ringback.domain.service import Service
 from ringback.ports.store import Store
 from ringback.ports.values import Outlook
+from tests.world.dialer import until
 from tests.world.use_cases import World
 
 MINUTE = timedelta(minutes=1)
@@ -142,17 +148,86 @@ async def test_it_is_counted_when_something_has_changed_and_after_five_seconds(
     assert counting.looks == 3
 
 
-async def test_a_count_of_many_is_good_for_five_seconds(
+async def due(world: World, service: Service) -> int:
+    return (await world.queue_views.look(ANYBODY, service, None)).outlook.due_within_hour
+
+
+async def test_no_look_waits_for_a_count_of_many_that_is_known(
     world: World, service: Service, counting: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue_outlook, "_MANY", 1)
     for n in range(3):
         await world.create(service, f"sip:{n}@b.example", due_date=world.clock.now() + MINUTE)
         await world.queue_figures.count()
-        await world.queue_views.look(ANYBODY, service, None)
-    assert counting.looks == 1
+        assert await due(world, service) == 1
+    await world.queue_views.count_anew()
+    assert await due(world, service) == 1
     world.clock.pass_time(timedelta(seconds=5))
-    assert (await world.queue_views.look(ANYBODY, service, None)).outlook.due_within_hour == 3
+    assert await due(world, service) == 1
+    assert counting.looks == 1
+    await world.queue_views.count_anew()
+    assert counting.looks == 2
+    assert await due(world, service) == 3
+
+
+async def test_what_nobody_looks_at_is_not_counted_anew(
+    world: World, service: Service, counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_outlook, "_MANY", 1)
+    await world.create(service, due_date=world.clock.now() + MINUTE)
+    await world.queue_figures.count()
+    assert await due(world, service) == 1
+    world.clock.pass_time(MINUTE)
+    await world.queue_views.count_anew()
+    assert counting.looks == 1
+    assert await due(world, service) == 1
+    assert counting.looks == 2
+
+
+async def test_a_change_of_settings_counts_anew(
+    world: World, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_outlook, "_MANY", 1)
+    await queue(world, service, 0.5 * MINUTE)
+    assert (await view_of(world, service)).outlook.expiring == 1
+    for paused, expiring in ((True, 0), (False, 1)):
+        await world.directory.update(ANYBODY, service.service_id, "", partial(replace, paused=paused))
+        assert (await view_of(world, service)).outlook.expiring == expiring
+
+
+async def test_a_long_line_is_much_to_count_where_few_expire(
+    world: World, service: Service, counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_outlook, "_MANY", 3)
+    await queue(world, service, 0.5 * MINUTE, HOUR, HOUR)
+    assert (await view_of(world, service)).outlook.expiring == 1
+    await world.create(service, "sip:later@b.example", expire_time=world.clock.now() + HOUR)
+    assert (await view_of(world, service)).outlook.expiring == 1
+    assert counting.looks == 1
+
+
+async def test_counts_go_on_after_the_database_was_away(
+    world: World, service: Service, counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_outlook, "_MANY", 1)
+    await world.create(service, due_date=world.clock.now() + MINUTE)
+    await world.queue_figures.count()
+    await due(world, service)
+    outlooks, reads = world.store.outlooks, 0
+
+    async def fails_once(*arguments: Any) -> Mapping[str, Outlook]:
+        nonlocal reads
+        reads += 1
+        if reads == 1:
+            raise StorageUnavailable("away")
+        return await outlooks(*arguments)
+
+    monkeypatch.setattr(counting, "outlooks", fails_once)
+    monkeypatch.setattr(queue_view, "COUNT_INTERVAL_S", 0)
+    world.clock.pass_time(timedelta(seconds=5))
+    counter = asyncio.create_task(world.queue_views.run())
+    await until(lambda: reads == 2)
+    counter.cancel()
 
 
 async def test_a_line_beyond_the_last_turn_that_is_told(

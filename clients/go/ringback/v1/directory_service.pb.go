@@ -1761,7 +1761,7 @@ type GetQueueResponse struct {
 	// When it closes next. Unset while it is closed, and when it does not close within 366 days.
 	NextCloseTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=next_close_time,json=nextCloseTime,proto3" json:"next_close_time,omitempty"`
 	// How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
-	// can be estimated.
+	// can be estimated. In a long line it may be some seconds old, and so may `due_within_hour`: no RPC waits for it.
 	Expiring int32 `protobuf:"varint,17,opt,name=expiring,proto3" json:"expiring,omitempty"`
 	// How many callbacks are SCHEDULED.
 	Scheduled int32 `protobuf:"varint,18,opt,name=scheduled,proto3" json:"scheduled,omitempty"`

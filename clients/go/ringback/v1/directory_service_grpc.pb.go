@@ -78,7 +78,8 @@ type DirectoryServiceClient interface {
 	// Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
 	// have neither targets nor ids in them.
 	//
-	// INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+	// INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+	// fewer services then, or a shorter range.
 	GetOutcomes(ctx context.Context, in *GetOutcomesRequest, opts ...grpc.CallOption) (*GetOutcomesResponse, error)
 	// Returns who the credential belongs to, and what it may do.
 	//
@@ -255,7 +256,8 @@ type DirectoryServiceServer interface {
 	// Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
 	// have neither targets nor ids in them.
 	//
-	// INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+	// INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+	// fewer services then, or a shorter range.
 	GetOutcomes(context.Context, *GetOutcomesRequest) (*GetOutcomesResponse, error)
 	// Returns who the credential belongs to, and what it may do.
 	//

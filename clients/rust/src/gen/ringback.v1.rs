@@ -2691,7 +2691,7 @@ pub struct GetQueueResponse {
     #[prost(message, optional, tag = "16")]
     pub next_close_time: ::core::option::Option<::prost_types::Timestamp>,
     /// How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
-    /// can be estimated.
+    /// can be estimated. In a long line it may be some seconds old, and so may `due_within_hour`: no RPC waits for it.
     #[prost(int32, tag = "17")]
     pub expiring: i32,
     /// How many callbacks are SCHEDULED.
@@ -3396,7 +3396,8 @@ pub mod directory_service_client {
         /// Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
         /// have neither targets nor ids in them.
         ///
-        /// INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        /// INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+        /// fewer services then, or a shorter range.
         pub async fn get_outcomes(
             &mut self,
             request: impl tonic::IntoRequest<super::GetOutcomesRequest>,
@@ -3588,7 +3589,8 @@ pub mod directory_service_server {
         /// Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
         /// have neither targets nor ids in them.
         ///
-        /// INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        /// INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+        /// fewer services then, or a shorter range.
         async fn get_outcomes(
             &self,
             request: tonic::Request<super::GetOutcomesRequest>,

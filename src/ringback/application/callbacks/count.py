@@ -7,6 +7,7 @@ from ringback.application.access import Caller
 from ringback.application.directory import Directory
 from ringback.application.narrowing import selected_by
 from ringback.application.queue_figures import QueueFigures
+from ringback.application.turns import give_way
 from ringback.domain.callback import TERMINAL, State
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.priority import Priority
@@ -44,7 +45,8 @@ class CallbackCounts:
         last_id, read, more = "", 0, True
         while more and read < _READ:
             page = await self._store.list(wanted, last_id, _PAGE)
-            for callback in page.callbacks:
+            for index, callback in enumerate(page.callbacks):
+                await give_way(index)
                 counts[callback.state] += wanted.matches(callback)
             read, more = read + len(page.callbacks), page.more
             last_id = page.callbacks[-1].callback_id if page.callbacks else ""

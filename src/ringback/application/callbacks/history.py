@@ -8,6 +8,7 @@ from ringback.application.callbacks.query import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZ
 from ringback.application.directory import Directory
 from ringback.application.events.tokens import Tokens
 from ringback.application.events.watch_batches import WatchEvent, as_seen
+from ringback.application.turns import give_way
 from ringback.domain.errors import CallbackNotFound
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
@@ -47,8 +48,13 @@ class Histories:
         if any(event.kind is EventKind.PURGED or event.callback.erased for event in page.events):
             raise CallbackNotFound(caller.own_key(key))
         first = page.events[:1] if after == 0 else (await self._store.events_of(callback_id, 0, 1)).events
+        events = []
+        for index, event in enumerate(page.events):
+            await give_way(index)  # to mask one takes its time
+            if (seen := as_seen(event, wanted)) is not None:
+                events.append(seen)
         return HistoryPage(
-            events=[seen for event in page.events if (seen := as_seen(event, wanted)) is not None],
+            events=events,
             next_page_token=tokens.write_history(page.events[-1].number, callback_id) if page.more else "",
             complete=bool(first) and first[0].kind is EventKind.CREATED,
         )

@@ -7,6 +7,7 @@ from ringback.application.access import Caller, Right
 from ringback.application.directory import Directory
 from ringback.application.events.tokens import PageToken, ResumeToken, Tokens
 from ringback.application.narrowing import selected_by
+from ringback.application.turns import give_way
 from ringback.domain.callback import TERMINAL, Callback, State
 from ringback.domain.errors import CallbackNotFound
 from ringback.domain.filter import CallbackFilter
@@ -59,8 +60,12 @@ class CallbackQueries:
         size = min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         found = await self._page(wanted, start.before_id if start else "", size)
         number = start.number if start else found.number
+        shown = []
+        for index, callback in enumerate(found.callbacks):
+            await give_way(index)  # to mask one takes its time
+            shown.append(wanted.view.shown(callback))
         return Page(
-            callbacks=[wanted.view.shown(callback) for callback in found.callbacks],
+            callbacks=shown,
             next_page_token=(
                 tokens.write_page(PageToken(number, found.callbacks[-1].callback_id)) if found.more else ""
             ),
@@ -72,8 +77,17 @@ class CallbackQueries:
         page = await self._store.list(wanted, before_id, size)
         if not wanted.may_be_hidden:
             return page
-        number, selected = page.number, [c for c in page.callbacks if wanted.matches(c)]
+        number, selected = page.number, await _matching(wanted, page.callbacks)
         while page.more and len(selected) <= size:
             page = await self._store.list(wanted, page.callbacks[-1].callback_id, size)
-            selected += [c for c in page.callbacks if wanted.matches(c)]
+            selected += await _matching(wanted, page.callbacks)
         return Snapshot(number, selected[:size], more=len(selected) > size)
+
+
+async def _matching(wanted: CallbackFilter, callbacks: Sequence[Callback]) -> list[Callback]:
+    matching = []
+    for index, callback in enumerate(callbacks):
+        await give_way(index)
+        if wanted.matches(callback):
+            matching.append(callback)
+    return matching

@@ -1,6 +1,8 @@
 """How queues look, for GetQueue and WatchQueues."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,7 +20,7 @@ from ringback.application.dispatch.queue_position import SILENT_AGENTS, Position
 from ringback.application.events.feed import EventFeed
 from ringback.application.queue_figures import QueueFigures
 from ringback.domain.callback import IN_PROGRESS, Callback, State
-from ringback.domain.errors import Fault, InvalidRequest, ServiceNotFound
+from ringback.domain.errors import Fault, InvalidRequest, ServiceNotFound, StorageUnavailable
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Turn
 from ringback.domain.queue_state import QueueState, queue_state
@@ -26,6 +28,10 @@ from ringback.domain.request import ServiceName
 from ringback.domain.service import Halt, Service
 from ringback.ports.clock import Clock
 from ringback.ports.store import Store
+
+COUNT_INTERVAL_S: Final = 1.0
+# What is counted anew in the background takes at most one part in so many of the time.
+_SHARE: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -86,6 +92,7 @@ class QueueViews:
     ) -> None:
         self._store = store
         self._figures = figures
+        self._directory = directory
         self._presence = presence
         self._clock = clock
         self._pace = Pace(feed)
@@ -139,6 +146,26 @@ class QueueViews:
             )
             for line in lines
         ]
+
+    async def run(self) -> None:
+        """Keep what takes long to count a few seconds old at most, while somebody looks at it, until cancelled."""
+        while True:
+            begun_s = self._clock.monotonic()
+            with suppress(StorageUnavailable):  # those that look are told
+                await self.count_anew()
+            taken_s = self._clock.monotonic() - begun_s
+            await asyncio.sleep(max(COUNT_INTERVAL_S, taken_s * (_SHARE - 1)))
+
+    async def count_anew(self) -> None:
+        """Count what took long, and was counted some seconds ago. Raise `StorageUnavailable`."""
+        for service_id in self._outlooks.aging():
+            service = self._directory.find(service_id)
+            turn = (await self._store.turns([service_id])).get(service_id)
+            if service is None or turn is None:
+                self._outlooks.forget(service_id)
+                continue
+            now = self._clock.now()
+            await self._outlooks.count_anew(self._line(service, turn, now), self._figures.touched(service_id), now)
 
     def basis(self, service: Service, attendances: Dialers, now: datetime) -> tuple[object, ...]:
         """Return what a view of the service follows from, but for what only time brings."""

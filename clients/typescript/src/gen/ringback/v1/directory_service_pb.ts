@@ -893,7 +893,7 @@ export type GetQueueResponse = Message<"ringback.v1.GetQueueResponse"> & {
 
   /**
    * How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
-   * can be estimated.
+   * can be estimated. In a long line it may be some seconds old, and so may `due_within_hour`: no RPC waits for it.
    *
    * @generated from field: int32 expiring = 17;
    */
@@ -1771,7 +1771,8 @@ export const DirectoryService: GenService<{
    * Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
    * have neither targets nor ids in them.
    *
-   * INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+   * INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+   * fewer services then, or a shorter range.
    *
    * @generated from rpc ringback.v1.DirectoryService.GetOutcomes
    */

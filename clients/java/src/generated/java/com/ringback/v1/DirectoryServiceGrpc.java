@@ -479,7 +479,8 @@ public final class DirectoryServiceGrpc {
      * <pre>
      * Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
      * have neither targets nor ids in them.
-     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+     * fewer services then, or a shorter range.
      * </pre>
      */
     default void getOutcomes(com.ringback.v1.GetOutcomesRequest request,
@@ -641,7 +642,8 @@ public final class DirectoryServiceGrpc {
      * <pre>
      * Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
      * have neither targets nor ids in them.
-     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+     * fewer services then, or a shorter range.
      * </pre>
      */
     public void getOutcomes(com.ringback.v1.GetOutcomesRequest request,
@@ -787,7 +789,8 @@ public final class DirectoryServiceGrpc {
      * <pre>
      * Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
      * have neither targets nor ids in them.
-     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+     * fewer services then, or a shorter range.
      * </pre>
      */
     public com.ringback.v1.GetOutcomesResponse getOutcomes(com.ringback.v1.GetOutcomesRequest request) throws io.grpc.StatusException {
@@ -929,7 +932,8 @@ public final class DirectoryServiceGrpc {
      * <pre>
      * Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
      * have neither targets nor ids in them.
-     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+     * fewer services then, or a shorter range.
      * </pre>
      */
     public com.ringback.v1.GetOutcomesResponse getOutcomes(com.ringback.v1.GetOutcomesRequest request) {
@@ -1062,7 +1066,8 @@ public final class DirectoryServiceGrpc {
      * <pre>
      * Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
      * have neither targets nor ids in them.
-     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins, and for more than 60,000 counts: name
+     * fewer services then, or a shorter range.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.GetOutcomesResponse> getOutcomes(

@@ -397,7 +397,7 @@ public interface GetQueueResponseOrBuilder extends
   /**
    * <pre>
    * How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
-   * can be estimated.
+   * can be estimated. In a long line it may be some seconds old, and so may `due_within_hour`: no RPC waits for it.
    * </pre>
    *
    * <code>int32 expiring = 17 [json_name = "expiring"];</code>
