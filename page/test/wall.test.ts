@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { Priority } from "ringback/v1/callback_pb.js";
 import { GetQueueResponseSchema, QueueState, ServiceSchema } from "ringback/v1/directory_service_pb.js";
 
-import { shownOnWall, wallLayout } from "../src/model/wall.js";
+import { leftOutWords, shownOnWall, wallLayout } from "../src/model/wall.js";
 
 void test("text is as large as width and height let it", () => {
   assert.ok(wallLayout(1920, 1080, 8).remPx > 20);
@@ -48,4 +48,12 @@ void test("where not all fit, services without anybody are left out, and the ord
       .join("");
   assert.equal(ids(5), "abcde");
   assert.equal(ids(4), "bce");
+  // Even so there is room for one: that it needs attention comes before how many wait.
+  assert.equal(ids(2), "c");
+  assert.equal(leftOutWords(all, shownOnWall(all, 5)), "");
+  assert.equal(leftOutWords(all, shownOnWall(all, 4)), "2 services more: nobody waits, and no call is in progress.");
+  assert.match(
+    leftOutWords(all, shownOnWall(all, 2)),
+    /^2 services more that there is no room for: .* 2 services more: /,
+  );
 });

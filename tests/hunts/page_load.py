@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+import grpc
 from google.protobuf.duration_pb2 import Duration
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
@@ -92,7 +93,12 @@ class Load:
             leases = (await self._api.dialers.LeaseCallbacks(request)).leases
             await self._turn(len(leases))
             for lease in leases:
-                await self._call(lease.lease_token)
+                try:
+                    await self._call(lease.lease_token)
+                except grpc.aio.AioRpcError as error:
+                    # It was cancelled between its lease and its call: there is no call.
+                    if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+                        raise
 
     async def _call(self, lease_token: str) -> None:
         outcome = self._dice.choice(_OUTCOMES)

@@ -3,7 +3,7 @@
 One contact centre is made for all of these tests, and only looked at.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -36,6 +36,8 @@ VIEWS: Final[Mapping[str, str]] = {
 ZOOMED: Final["ViewportSize"] = {"width": 640, "height": 400}
 # What WCAG 2.2 demands (1.4.10).
 NARROW: Final["ViewportSize"] = {"width": 320, "height": 640}
+# A desktop, and the least widths at which all columns are shown, and at which some are.
+WIDE: Final[Sequence["ViewportSize"]] = [{"width": width, "height": 900} for width in (1440, 1431, 1151, 901, 821)]
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +76,32 @@ async def test_axe_finds_nothing(scene: Scene, view: str) -> None:
 async def test_nothing_scrolls_sideways(scene: Scene, view: str) -> None:
     page = await shown(scene, view)
     found: list[str] = []
-    for size in (PHONE, ZOOMED, NARROW):
+    for size in (*WIDE, PHONE, ZOOMED, NARROW):
         await page.set_viewport_size(size)
         found += [f"{size['width']} px: {each}" for each in await too_wide(page)]
+    assert found == []
+
+
+async def test_nothing_in_the_header_lies_on_something_else(scene: Scene) -> None:
+    page = await shown(scene, "queues")
+    on_another = """() => {
+        const leaves = [...document.querySelectorAll("header.top *")].filter((each) => !each.firstElementChild
+            && each.closest("svg") === null && !each.closest("[popover]") && each.checkVisibility()).map((each) => {
+            const content = document.createRange();
+            content.selectNodeContents(each);
+            return [each.textContent, content.getBoundingClientRect()];
+        }).concat([...document.querySelectorAll("header.top svg")].filter((each) => each.checkVisibility()
+            && !each.closest("[popover]")).map((each) => ["glyph", each.getBoundingClientRect()]))
+            .filter(([, box]) => box.width > 1);
+        const isOn = (one, other) => Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1
+            && Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 1;
+        return leaves.flatMap(([name, box], index) =>
+            leaves.slice(index + 1).filter(([, other]) => isOn(box, other)).map(([other]) => `${name}, ${other}`));
+    }"""
+    found: list[str] = []
+    for size in (*WIDE, PHONE, ZOOMED, NARROW):
+        await page.set_viewport_size(size)
+        found += [f"{size['width']} px: {each}" for each in await page.evaluate(on_another)]
     assert found == []
 
 

@@ -215,6 +215,28 @@ async def test_an_old_etag_is_refused_and_the_dialog_shows_what_differs(page_wor
         assert (request.supervisor, request.description) == ("lead-2", "typed here")
 
 
+async def test_what_differs_cannot_be_read_and_nothing_typed_is_lost(page_world: OpenWorld) -> None:
+    """The connection ends between the refusal and the look at what has changed."""
+    async with page_world(dialer="none") as world:
+        await world.api.add_service()
+        callback = await world.api.create(supervisor="lead-1")
+        reader = await world.reader()
+        reader.faults.expect(REFUSED, AWAY)
+        page = await shown(reader, callback)
+        dialog = await opened(page, "e")
+        await dialog.get_by_label("Description").fill("typed here")
+        await page.evaluate("window.requestAnimationFrame = () => 0")
+        await update(world.api, callback, supervisor="lead-2")
+        await page.route("**/GetCallback", lambda route: route.abort())
+        await dialog.get_by_role("button", name="Change callback").click()
+        await expect(dialog).to_contain_text("ETAG_MISMATCH")
+        await expect(dialog.get_by_label("Description")).to_have_value("typed here")
+        await page.unroute("**/GetCallback")
+        # What differs is read with the next refusal.
+        await dialog.get_by_role("button", name="Change callback").click()
+        await expect(dialog).to_contain_text("supervisor from lead-1 to lead-2")
+
+
 async def test_fields_that_it_is_too_late_for_stay_and_are_not_sent(page_world: OpenWorld) -> None:
     async with page_world(dialer="none") as world:
         await world.api.add_service()

@@ -97,8 +97,10 @@ async def test_a_database_of_before_is_told_as_a_new_beginning(page_world: OpenW
         await is_live(page)
         for number in range(3):
             gone = await world.api.create(f"tel:+1202555017{number}")
-        row = page.locator(f"[data-id='{gone.callback_id}']")
-        await expect(row).to_be_visible()
+        row = page.locator(f"tr[data-id='{gone.callback_id}']")
+        await row.click()
+        panel = page.get_by_role("complementary", name="Selected callback")
+        await expect(panel).to_contain_text("QUEUED")
         await world.stop()
         forget(tmp_path)
         await world.start()
@@ -107,6 +109,8 @@ async def test_a_database_of_before_is_told_as_a_new_beginning(page_world: OpenW
         kept = await world.api.create("tel:+12025550179")
         await expect(page.locator(".strip")).to_contain_text("Begun anew")
         await expect(page.locator(f"[data-id='{kept.callback_id}']")).to_be_visible()
+        await expect(panel).to_contain_text("The server has this callback no more.")
+        await page.keyboard.press("Escape")
         await expect(row).to_have_count(0)
 
 

@@ -216,6 +216,34 @@ async def test_a_wall_board_fits_its_screen_and_says_loudly_when_it_is_old(
         assert await page.evaluate(size) == before
 
 
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
+async def test_long_names_and_many_services_leave_room_for_the_rest(
+    page_world: OpenWorld, viewport: dict[str, int]
+) -> None:
+    """A name without a gap, no name, and more services without a dialer than can be named."""
+    async with page_world(dialer="none") as world:
+        long = await world.api.add_service("sip:long@cc.example", display_name="W" * 128)
+        await world.api.add_service(f"sip:unnamed-{'n' * 100}@cc.example")
+        await world.api.create(service_id=long)
+        for number in range(44):
+            await world.api.add_service(f"sip:{number}@cc.example")
+        reader = await world.reader(viewport=viewport)
+        for path in (f"/ui/queues?open={long}", "/ui/queues?wall=1"):
+            page = await reader.open(path)
+            await is_live(page)
+            attention = page.locator(".att")
+            await expect(attention).to_contain_text("46 of 46 services need attention")
+            await expect(attention.get_by_role("link")).to_have_count(12)
+            # In this one most are waiting.
+            await expect(attention.get_by_role("link", name="W" * 128)).to_be_visible()
+            await expect(attention).to_contain_text("and 34 others")
+            assert await too_wide(page) == []
+        if viewport == DESKTOP:  # nobody scrolls a board
+            await expect(page.locator(".wall")).to_contain_text("more that there is no room for")
+            await expect(page.locator(".wall tr", has_text="W" * 128)).to_be_visible()
+            assert await page.evaluate(_SCROLLS) == [0, 0]
+
+
 async def test_a_board_that_changes_all_day_does_not_grow(page_world: OpenWorld) -> None:
     """Nothing is left over of a change: no element, and no listener."""
     async with page_world(dialer="none") as world:

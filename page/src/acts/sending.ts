@@ -34,11 +34,16 @@ export function useSending(shown: ReadonlySet<FieldName>): Sending {
       faults.value = sorted.faults;
       others.value = sorted.others;
       refusal.value = failed;
-      await onRefused?.(failed);
+      await settled(onRefused?.(failed));
       return false;
     } finally {
       busy.value = false;
     }
   };
   return { busy, refusal, faults, others, send };
+}
+
+/** What is read after a refusal may fail as well. The refusal says what there is to say; the next one reads again. */
+async function settled(reading: Promise<void> | void): Promise<void> {
+  await Promise.resolve(reading).catch(() => undefined);
 }

@@ -28,7 +28,6 @@ export function CallbacksView(): JSX.Element {
     <section class={selected ? "callbacks with-panel" : "callbacks"} aria-label="Callbacks">
       <h1 class="vh">Callbacks</h1>
       <div class="bars">
-        <h1 class="vh">Callbacks</h1>
         <FilterBar />
         <FacetBar />
         {list.value && <Notices current={list.value} />}

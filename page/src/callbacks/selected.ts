@@ -39,7 +39,10 @@ export function useSelected(id: string): Selected {
         take(callback);
         kept.refusal.value = null;
       } catch (error) {
-        kept.refusal.value = refusalOf(error);
+        const refusal = refusalOf(error);
+        kept.refusal.value = refusal;
+        // What is shown of it stays readable, but it is not as the server has it.
+        if (refusal.code === "NOT_FOUND" && kept.callback.peek()) kept.removed.value = true;
       }
     };
     const stopChanges = onChanges(({ events }) => {

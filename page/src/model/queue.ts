@@ -40,6 +40,18 @@ export function attentionOf(picture: Picture): string {
   }
 }
 
+/** As many are named: of a thousand, nobody would find one, and the rows would be far below. */
+const NAMED = 12;
+
+/** Return what is named of those that need attention, those first in which most wait, and how many others there are. */
+export function namedOf<P extends Picture>(attention: readonly P[]): { named: P[]; others: number } {
+  if (attention.length <= NAMED) return { named: [...attention], others: 0 };
+  const waiting = ({ queue }: P): number => waitingOf(queue);
+  const most = new Set([...attention].sort((one, other) => waiting(other) - waiting(one)).slice(0, NAMED));
+  // The order of the names stays.
+  return { named: attention.filter((picture) => most.has(picture)), others: attention.length - NAMED };
+}
+
 /** Return the line below a service's state: since when and by whom, or until when. */
 export function stateDetail(picture: Picture, now: number, zone: string): string {
   const { service, queue } = picture;

@@ -1,6 +1,7 @@
 // How large the wall board's text is, and what it leaves out. Pure.
 import { fullTime } from "./times.js";
 import { needsAttention, type Picture, waitingOf } from "./queue.js";
+import { counted } from "./words.js";
 
 // The layout in rem: what the columns need, what stands above the rows, and a row.
 const COLUMNS_REM = 84;
@@ -46,11 +47,32 @@ export function wallLayout(widthPx: number, heightPx: number, services: number, 
 
 /**
  * Return the services that are shown where not all fit: quiet ones are left out, from which nobody waits and which have no
- * call. The order stays.
+ * call. Where that is not enough, since nobody scrolls a board, those stay that need attention, and in which most wait. The
+ * order stays.
  */
 export function shownOnWall<P extends Picture>(pictures: readonly P[], rows: number): P[] {
   if (pictures.length <= rows) return [...pictures];
-  return pictures.filter(
-    (picture) => needsAttention(picture) || waitingOf(picture.queue) > 0 || picture.queue.inProgress > 0,
-  );
+  const busy = pictures.filter((picture) => !isQuiet(picture));
+  // What is left out takes a line.
+  const room = Math.max(1, rows - 1);
+  const urgency = (picture: P): number => Number(needsAttention(picture)) * 1e9 + waitingOf(picture.queue);
+  const first = new Set([...busy].sort((one, other) => urgency(other) - urgency(one)).slice(0, room));
+  return busy.filter((picture) => first.has(picture));
+}
+
+function isQuiet(picture: Picture): boolean {
+  return !needsAttention(picture) && waitingOf(picture.queue) === 0 && picture.queue.inProgress === 0;
+}
+
+/** Return what is said of those that are left out; "" when none are. */
+export function leftOutWords<P extends Picture>(pictures: readonly P[], shown: readonly P[]): string {
+  const all = new Set(shown);
+  const out = pictures.filter((picture) => !all.has(picture));
+  const quiet = out.filter(isQuiet).length;
+  const busy = out.length - quiet;
+  const parts = [
+    busy > 0 && `${counted(busy, "service")} more that there is no room for: fewer wait there.`,
+    quiet > 0 && `${counted(quiet, "service")} more: nobody waits, and no call is in progress.`,
+  ];
+  return parts.filter(Boolean).join(" ");
 }

@@ -19,6 +19,7 @@ export function Dialog(props: {
   useEffect(() => {
     const dialog = element.current;
     if (!dialog) return undefined;
+    const before = document.activeElement;
     const closed = (): void => close.current();
     // Some browsers close it without a `cancel` when Escape is pressed twice.
     dialog.addEventListener("close", closed);
@@ -26,8 +27,10 @@ export function Dialog(props: {
     (dialog.querySelector<HTMLElement>("[data-first]") ?? dialog.querySelector<HTMLElement>("h1"))?.focus();
     return () => {
       dialog.removeEventListener("close", closed);
-      // Gives the focus back to what had it.
       dialog.close();
+      // The browser gives the focus back to what had it only while the dialog is in the document, where it is not any more.
+      const isLost = document.activeElement === null || document.activeElement === document.body;
+      if (isLost) giveBack(before);
     };
   }, []);
   return (
@@ -47,4 +50,10 @@ export function Dialog(props: {
       {children}
     </dialog>
   );
+}
+
+/** What had the focus has it again; where that has gone meanwhile, the view has it. */
+function giveBack(before: Element | null): void {
+  const isThere = before instanceof HTMLElement && before.isConnected && before !== document.body;
+  (isThere ? before : document.getElementById("main"))?.focus({ preventScroll: true });
 }

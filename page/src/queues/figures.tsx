@@ -4,11 +4,11 @@ import type { ComponentChildren, JSX } from "preact";
 import { Link, withQuery } from "../app/router.js";
 import { now, zone } from "../live/clock.js";
 import { queues } from "../live/queues.js";
-import { attentionCount, attentionOf, stateDetail, totalsOf } from "../model/queue.js";
+import { attentionCount, attentionOf, namedOf, stateDetail, totalsOf } from "../model/queue.js";
 import { clockTime } from "../model/times.js";
 import { answeredShare, percent, sumOf, type Today } from "../model/today.js";
 import { listPath } from "../model/views.js";
-import { withCommas } from "../model/words.js";
+import { counted, withCommas } from "../model/words.js";
 import { Glyph } from "../parts/glyph.js";
 import { Since } from "../parts/when.js";
 import { today, todayBegin, todayRefusal } from "./today.js";
@@ -87,13 +87,14 @@ function Figure(props: { name: string; to: string; title?: string; children: Com
 /** What needs attention, in words. Each leads to the row that says why. */
 export function Attention(): JSX.Element {
   const { attention } = totalsOf(queues.value.values());
+  const { named, others } = namedOf(attention);
   return (
     <div class={attention.length > 0 ? "att" : "att none"}>
       <dt>{attentionCount(attention.length, queues.value.size)}</dt>
       <dd>
         {attention.length > 0 && <Glyph name="warn" />}
         <ul>
-          {attention.map((picture) => (
+          {named.map((picture) => (
             <li key={picture.service.serviceId}>
               <Link
                 to={withQuery({ open: picture.service.serviceId, wall: null })}
@@ -103,6 +104,7 @@ export function Attention(): JSX.Element {
               </Link>
             </li>
           ))}
+          {others > 0 && <li>and {counted(others, "other")}</li>}
         </ul>
       </dd>
     </div>

@@ -9,8 +9,8 @@ import { queues, type QueuePicture } from "../live/queues.js";
 import { estimateOf, nameOf, needsAttention, oldestWait, slotWords, waitingOf } from "../model/queue.js";
 import { stripScale } from "../model/strip.js";
 import { timeOfDay, zoneCity } from "../model/times.js";
-import { dayWords, shownOnWall, type WallLayout, wallLayout } from "../model/wall.js";
-import { counted, withCommas } from "../model/words.js";
+import { dayWords, leftOutWords, shownOnWall, type WallLayout, wallLayout } from "../model/wall.js";
+import { withCommas } from "../model/words.js";
 import { Glyph } from "../parts/glyph.js";
 import { PriorityStrip } from "../parts/priority.js";
 import { SlotMeter } from "../parts/slot-meter.js";
@@ -31,7 +31,7 @@ export function WallBoard({ children }: { children: ComponentChildren }): JSX.El
   const shown = shownOnWall(pictures, rows);
   const width = useRemWidth(table, "td.lvls", shown[0]?.service.serviceId ?? "");
   const scale = stripScale(shown.map(countsOf), width);
-  const quiet = pictures.length - shown.length;
+  const leftOut = leftOutWords(pictures, shown);
   return (
     <section class="queues wall" aria-label="Wall board">
       <h1 class="vh">Wall board</h1>
@@ -79,9 +79,7 @@ export function WallBoard({ children }: { children: ComponentChildren }): JSX.El
           ))}
         </tbody>
       </table>
-      {quiet > 0 && (
-        <p class="quiet-note">{counted(quiet, "service")} more: nobody waits, and no call is in progress.</p>
-      )}
+      {leftOut !== "" && <p class="quiet-note">{leftOut}</p>}
     </section>
   );
 }
