@@ -18,6 +18,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const ASSETS = resolve(HERE, "../src/ringback/web/page/assets");
 // Where the server serves the assets.
 const BASE = "/ui/assets/";
+const APACHE = "Apache License, Version 2.0";
 // What stands in the scripts until a name is known, as in index.html.
 const DEFINED = { WORKER_URL: "{{worker.js}}", LICENCES_URL: "{{licences.txt}}" };
 // The evergreen browsers of the beginning of 2025: light-dark(), CSS nesting, :has(), dialog.
@@ -58,19 +59,37 @@ async function bundle(...entryPoints) {
   return { files, inputs: Object.keys(metafile.inputs) };
 }
 
-/** The licences of all packages of which something is in the page. */
+/** The licences of all packages of which something is in the page. A package that has no text of one fails the build. */
 async function licences(inputs) {
-  const packages = new Set(
-    inputs.flatMap((input) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []),
-  );
+  const packages = new Set(inputs.flatMap((input) => packageOf(input) ?? []));
   const texts = [...packages].sort().map((name) => {
     const folder = join(HERE, "node_modules", name);
     const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
-    const text = file ? readFileSync(join(folder, file), "utf8").trim() : "";
+    const own = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+    const text = own
+      ? readFileSync(join(folder, own), "utf8").trim()
+      : [...noticesOf(inputs.filter((input) => packageOf(input) === name)), standsBelow(name, license)].join("\n\n");
     return `${name} ${version} (${license})\n\n${text}\n`;
   });
-  return Buffer.from(texts.join(`\n${"-".repeat(78)}\n\n`));
+  const apache = readFileSync(join(HERE, "../LICENSE"), "utf8").trim();
+  return Buffer.from([...texts, `${APACHE}\n\n${apache}\n`].join(`\n${"-".repeat(78)}\n\n`));
+}
+
+function packageOf(input) {
+  return /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+}
+
+/** What the sources that are in the page say of other owners, each text once: packages leave it out of their licence. */
+function noticesOf(inputs) {
+  const heads = inputs.map((input) => /^(?:\/\/.*\n)+/.exec(readFileSync(join(HERE, input), "utf8"))?.[0] ?? "");
+  const notices = heads.filter((head) => /redistribution/i.test(head));
+  return new Set(notices.map((head) => head.replaceAll(/^\/\/ ?/gm, "").trim()));
+}
+
+/** Several packages of one licence have its text once, below. */
+function standsBelow(name, license) {
+  if (!/\bApache-2\.0\b/.test(license)) throw new Error(`${name} (${license}) has no text of its licence`);
+  return `${APACHE}: see below.`;
 }
 
 function hashed(name, bytes) {
