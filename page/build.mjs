@@ -2,6 +2,7 @@
 // same bytes on every machine.
 //
 //   node build.mjs [--out DIR]     the page
+//   node build.mjs --verify        nothing: fails if the page in the package is another one
 //   node build.mjs --tests         the tests, for node --test
 //   node build.mjs --bench         the benchmarks
 import { createHash } from "node:crypto";
@@ -14,10 +15,14 @@ import { gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
 
+import { differences } from "./verify.mjs";
+
 const HERE = dirname(fileURLToPath(import.meta.url));
-const ASSETS = resolve(HERE, "../src/ringback/web/page/assets");
+const ASSETS_NAME = "src/ringback/web/page/assets";
+const ASSETS = resolve(HERE, "..", ASSETS_NAME);
 // Where the server serves the assets.
 const BASE = "/ui/assets/";
+const APACHE = "Apache License, Version 2.0";
 // What stands in the scripts until a name is known, as in index.html.
 const DEFINED = { WORKER_URL: "{{worker.js}}", LICENCES_URL: "{{licences.txt}}" };
 // The evergreen browsers of the beginning of 2025: light-dark(), CSS nesting, :has(), dialog.
@@ -58,19 +63,37 @@ async function bundle(...entryPoints) {
   return { files, inputs: Object.keys(metafile.inputs) };
 }
 
-/** The licences of all packages of which something is in the page. */
+/** The licences of all packages of which something is in the page. A package that has no text of one fails the build. */
 async function licences(inputs) {
-  const packages = new Set(
-    inputs.flatMap((input) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []),
-  );
+  const packages = new Set(inputs.flatMap((input) => packageOf(input) ?? []));
   const texts = [...packages].sort().map((name) => {
     const folder = join(HERE, "node_modules", name);
     const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
-    const text = file ? readFileSync(join(folder, file), "utf8").trim() : "";
+    const own = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+    const text = own
+      ? readFileSync(join(folder, own), "utf8").trim()
+      : [...noticesOf(inputs.filter((input) => packageOf(input) === name)), standsBelow(name, license)].join("\n\n");
     return `${name} ${version} (${license})\n\n${text}\n`;
   });
-  return Buffer.from(texts.join(`\n${"-".repeat(78)}\n\n`));
+  const apache = readFileSync(join(HERE, "../LICENSE"), "utf8").trim();
+  return Buffer.from([...texts, `${APACHE}\n\n${apache}\n`].join(`\n${"-".repeat(78)}\n\n`));
+}
+
+function packageOf(input) {
+  return /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+}
+
+/** What the sources that are in the page say of other owners, each text once: packages leave it out of their licence. */
+function noticesOf(inputs) {
+  const heads = inputs.map((input) => /^(?:\/\/.*\n)+/.exec(readFileSync(join(HERE, input), "utf8"))?.[0] ?? "");
+  const notices = heads.filter((head) => /redistribution/i.test(head));
+  return new Set(notices.map((head) => head.replaceAll(/^\/\/ ?/gm, "").trim()));
+}
+
+/** Several packages of one licence have its text once, below. */
+function standsBelow(name, license) {
+  if (!/\bApache-2\.0\b/.test(license)) throw new Error(`${name} (${license}) has no text of its licence`);
+  return `${APACHE}: see below.`;
 }
 
 function hashed(name, bytes) {
@@ -86,7 +109,8 @@ function zipped(bytes) {
   return gzip;
 }
 
-async function buildPage(out) {
+/** The files of the page, by their names. */
+async function buildPage() {
   const { files: scripts, inputs } = await bundle("src/main.tsx", "src/live/worker.ts");
   const { files: styles } = await bundle("src/style/style.css");
   const files = new Map();
@@ -105,22 +129,30 @@ async function buildPage(out) {
   add("main.js", fill(main.toString()));
   files.set("index.html", fill(await readFile(join(HERE, "src/index.html"), "utf8")));
   const sorted = Object.fromEntries(Object.entries(names).sort(([one], [other]) => (one < other ? -1 : 1)));
-  await write(out, files, Buffer.from(`${JSON.stringify(sorted, null, 2)}\n`));
+  const written = new Map();
+  for (const [name, bytes] of files) written.set(name, bytes).set(`${name}.gz`, zipped(bytes));
+  return written.set("manifest.json", Buffer.from(`${JSON.stringify(sorted, null, 2)}\n`));
 }
 
-async function write(out, files, manifest) {
+async function write(out, files) {
   await mkdir(out, { recursive: true });
   for (const name of await readdir(out)) await rm(join(out, name), { recursive: true });
   let total = 0;
   for (const [name, bytes] of files) {
-    const gzip = zipped(bytes);
-    total += gzip.length;
     await writeFile(join(out, name), bytes);
-    await writeFile(join(out, `${name}.gz`), gzip);
+    const gzip = files.get(`${name}.gz`);
+    if (!gzip) continue;
+    total += gzip.length;
     console.log(`${name.padEnd(28)} ${String(bytes.length).padStart(8)} ${String(gzip.length).padStart(8)}`);
   }
-  await writeFile(join(out, "manifest.json"), manifest);
   console.log(`${"in all".padEnd(37)} ${String(total).padStart(8)} gzipped, in ${relative(process.cwd(), out) || "."}`);
+}
+
+async function verify(files) {
+  const faults = await differences(ASSETS, files);
+  if (!faults.length) return console.log(`${ASSETS_NAME} is what page/ builds.`);
+  console.error(`${ASSETS_NAME} is not what page/ builds. Run 'make page' and commit.\n  ${faults.join("\n  ")}`);
+  process.exitCode = 1;
 }
 
 /** Programs for node out of a folder: the files whose names end so. */
@@ -147,8 +179,14 @@ async function buildForNode(folder, ending) {
 }
 
 const { values } = parseArgs({
-  options: { out: { type: "string" }, tests: { type: "boolean" }, bench: { type: "boolean" } },
+  options: {
+    out: { type: "string" },
+    verify: { type: "boolean" },
+    tests: { type: "boolean" },
+    bench: { type: "boolean" },
+  },
 });
 if (values.tests) await buildForNode("test", /\.test\.tsx?$/);
 else if (values.bench) await buildForNode("bench", /\.ts$/);
-else await buildPage(values.out ? resolve(values.out) : ASSETS);
+else if (values.verify) await verify(await buildPage());
+else await write(values.out ? resolve(values.out) : ASSETS, await buildPage());

@@ -8,7 +8,7 @@ export default defineConfig(
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: {
-      parserOptions: { projectService: { allowDefaultProject: ["eslint.config.js", "build.mjs"] } },
+      parserOptions: { projectService: { allowDefaultProject: ["*.js", "*.mjs"] } },
     },
     rules: {
       "@typescript-eslint/no-confusing-void-expression": [
@@ -32,7 +32,7 @@ export default defineConfig(
     },
   },
   {
-    files: ["build.mjs", "eslint.config.js"],
+    files: ["*.mjs", "*.js"],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: { Buffer: "readonly", process: "readonly", console: "readonly" } },
   },

@@ -29,4 +29,15 @@ effect(() => {
   if (state.kind === "refused" && state.refusal.code === "UNAUTHENTICATED") sessionEnded();
 });
 
+// What has happened to the cookie meanwhile, this page may not have heard: streams would go on with it as somebody else's.
+let wasAway = false;
+effect(() => {
+  const { kind } = link.value;
+  if (kind === "live" && wasAway) void loadSession();
+  wasAway = kind !== "live" && (wasAway || kind === "lost" || kind === "refused");
+});
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) void loadSession();
+});
+
 void loadSession();

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.world.identities import FOREIGN, GRANTED, OTHERS, OWN
-from tests.world.page import REFUSED, OpenWorld, PageWorld, Reader, is_live
+from tests.world.page import AWAY, REFUSED, OpenWorld, PageWorld, Reader, is_live
 from tests.world.page_rows import shown_rows, shown_states
 
 if TYPE_CHECKING:
@@ -157,3 +157,40 @@ async def session(reader: Reader, subject: "Subject") -> list["Page"]:
 def spelt_out(text: str) -> str:
     """Return a text without what numbers are grouped by."""
     return _SEPARATORS.sub("", text)
+
+
+async def test_a_page_out_of_the_cache_of_the_browser_is_of_who_is_signed_in_now(page_world: OpenWorld) -> None:
+    """Back leads to a page as it was left, which has heard nothing meanwhile of who has signed in."""
+    async with page_world(dialer="none", identities=True) as world:
+        own, other = await subject(world), await subject(world, OTHERS)
+        reader = await world.reader("operator")
+        reader.faults.expect(REFUSED)
+        page = await reader.open("/ui/callbacks")
+        await expect(page.locator(f"tr[data-id='{other.callback_id}']")).to_have_count(1)
+        await reader.sign_in("caller")
+        # Playwright's Chromium has no such cache.
+        await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+        await expect(page.get_by_role("banner")).to_contain_text("caller")
+        await expect(page.locator(f"tr[data-id='{own.callback_id}']")).to_have_count(1)
+        await expect(page.locator(f"tr[data-id='{other.callback_id}']")).to_have_count(0)
+
+
+async def test_streams_do_not_go_on_as_somebody_else(page_world: OpenWorld) -> None:
+    """Who has signed in while the server was away is shown their own page, not what the one before was shown."""
+    async with page_world(dialer="none", identities=True) as world:
+        await subject(world)
+        other = await subject(world, OTHERS)
+        reader = await world.reader("operator")
+        reader.faults.expect(REFUSED, AWAY)
+        page = await reader.open("/ui/callbacks")
+        await expect(page.locator(f"tr[data-id='{other.callback_id}']")).to_have_count(1)
+        cookies = await (await world.reader("caller")).context.cookies()
+        await world.stop()
+        await expect(page.locator("html")).to_have_attribute("data-conn", "lost")
+        await reader.context.clear_cookies()
+        await reader.context.add_cookies(
+            [{"name": each["name"], "value": each["value"], "url": world.origin} for each in cookies]
+        )
+        await world.start()
+        await expect(page.get_by_role("banner")).to_contain_text("caller")
+        await expect(page.locator(f"tr[data-id='{other.callback_id}']")).to_have_count(0)

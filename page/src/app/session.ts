@@ -61,15 +61,15 @@ type Told = "in" | "out";
 const channel = new BroadcastChannel("ringback-session");
 channel.onmessage = ({ data }: MessageEvent<Told>) => {
   if (data === "out") globalThis.location.reload();
-  else void loadSession();
+  else void loadSession({ renewed: true });
 };
 
-/** Find out who the browser is signed in as. */
-export async function loadSession(): Promise<void> {
+/** Find out who the browser is signed in as. `renewed`: there is another session now, and streams of the last one end. */
+export async function loadSession({ renewed = false } = {}): Promise<void> {
   try {
     const state = await callSession("GET");
     const mine = state.signed_in || !state.sign_in_needed ? await directory.getIdentity({}) : null;
-    take({
+    const next: Identity = {
       name: mine?.identity ?? "",
       roles: mine?.roles ?? [],
       masked: mine?.masked ?? false,
@@ -79,11 +79,12 @@ export async function loadSession(): Promise<void> {
       signedIn: state.signed_in,
       canSignOut: state.by === "session",
       endsAt: endOf(state),
-    });
+    };
+    take(next, renewed);
   } catch (error) {
     const refusal = refusalOf(error);
     // The cookie has ended between the two calls.
-    if (refusal.code === "UNAUTHENTICATED") take(NOBODY);
+    if (refusal.code === "UNAUTHENTICATED") take(NOBODY, renewed);
     else failed.value = refusal;
   }
 }
@@ -104,7 +105,7 @@ const NOBODY: Identity = {
 export async function signIn(token: string): Promise<void> {
   await callSession("POST", { token });
   tell("in");
-  await loadSession();
+  await loadSession({ renewed: true });
 }
 
 /** Sign out. Throws a `ConnectError`. */
@@ -125,7 +126,7 @@ export function sessionEnded(): void {
   else found.value = NOBODY;
 }
 
-function take(next: Identity): void {
+function take(next: Identity, renewed: boolean): void {
   failed.value = null;
   const before = found.peek();
   const wasShown = before !== null && isShown(before);
@@ -136,9 +137,10 @@ function take(next: Identity): void {
   }
   // Who sees something else gets another page.
   if (wasShown && keyOf(before) !== keyOf(next)) return globalThis.location.reload();
+  const hadEnded = over.peek();
   found.value = next;
   over.value = false;
-  if (wasShown) sessionChanged();
+  if (wasShown && (renewed || hadEnded)) sessionChanged();
 }
 
 /** Whether there is somebody to whom something may be shown. */

@@ -40,6 +40,17 @@ def test_nothing_lies_beside_them() -> None:
     assert names == {"index.html", "manifest.json", *Assets.read().by_name}
 
 
+def test_each_package_in_the_page_has_its_licence() -> None:
+    """Also where the package has it in the heads of its sources, or names it only."""
+    [licences] = [asset for name, asset in Assets.read().by_name.items() if name.startswith("licences-")]
+    texts = re.split(r"^-{78}$", licences.plain.body.decode(), flags=re.MULTILINE)
+    assert [text for text in texts if not text.strip().partition("\n")[2].strip()] == []
+    assert all(
+        text in licences.plain.body.decode()
+        for text in ("TERMS AND CONDITIONS FOR USE", "Copyright 2008 Google Inc.", "Permission is hereby granted")
+    )
+
+
 def test_the_document_has_no_script_or_style_of_its_own() -> None:
     document = Assets.read().document.plain.body.decode()
     assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon\w+=|javascript:|https?://", document) == []

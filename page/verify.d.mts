@@ -1,0 +1,1 @@
+export function differences(folder: string, built: ReadonlyMap<string, Buffer>): Promise<string[]>;
