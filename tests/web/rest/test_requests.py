@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,7 +80,7 @@ def test_whatever_a_field_is_it_is_read_or_named(value: Any, field: Field) -> No
     read.message.SerializeToString()
 
 
-TIMES = ("create_time", "update_time", "queue_time", "next_attempt_time", "expire_time", "due_time")
+TIMES: Final = ("create_time", "update_time", "queue_time", "next_attempt_time", "expire_time", "due_time")
 
 
 async def test_both_forms_give_the_same_callback(rest: Rest, api: Api) -> None:
