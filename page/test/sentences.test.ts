@@ -6,7 +6,8 @@ import { CallbackState, CallOutcome } from "ringback/v1/callback_pb.js";
 import { GetQueueResponseSchema, ServiceSchema } from "ringback/v1/directory_service_pb.js";
 
 import { type Act, planIsOpen, sentence } from "../src/acts/sentences.js";
-import { pauseSentence, resumeSentence, type Seen } from "../src/acts/service-sentences.js";
+import { pauseSentence, resumeSentence } from "../src/acts/service-sentences.js";
+import type { Picture } from "../src/model/queue.js";
 import { stateWord } from "../src/model/words.js";
 import { after, attempt, callback, newer, telling } from "./world/lives.js";
 
@@ -144,7 +145,7 @@ test("the plan is open while it waits, and of a state that is not known here", (
   assert.deepEqual(open, [S.UNSPECIFIED, S.SCHEDULED, S.QUEUED, newer(S, 42)]);
 });
 
-function seen(paused: boolean, more: { capacity?: number; inProgress?: number; offered?: number } = {}): Seen {
+function seen(paused: boolean, more: { capacity?: number; inProgress?: number; offered?: number } = {}): Picture {
   return {
     service: create(ServiceSchema, {
       displayName: "Sales",

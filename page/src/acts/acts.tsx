@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { Callback } from "ringback/v1/callback_pb.js";
 
-import type { QueuePicture } from "../live/queues.js";
+import type { Picture } from "../model/queue.js";
 import { CancelDialog } from "./cancel-dialog.js";
 import { CreateDialog, type Prefill } from "./create-dialog.js";
 import { PauseDialog } from "./pause-dialog.js";
@@ -19,7 +19,7 @@ type Opened =
   | { act: "create"; prefill: Prefill }
   | { act: Act; callback: Callback }
   | { act: "resolve"; target: string }
-  | { act: "pause" | "resume"; picture: QueuePicture };
+  | { act: "pause" | "resume"; picture: Picture };
 
 /** Return why an act is not possible in the state of a callback; "" where it is. Read it where it is rendered. */
 export function whyNotNow(act: Act, callback: Callback): string {
@@ -49,11 +49,11 @@ export function openResolve(target = ""): void {
   opened.value = { act: "resolve", target };
 }
 
-export function openPause(picture: QueuePicture): void {
+export function openPause(picture: Picture): void {
   opened.value = { act: "pause", picture };
 }
 
-export function openResume(picture: QueuePicture): void {
+export function openResume(picture: Picture): void {
   opened.value = { act: "resume", picture };
 }
 

@@ -3,7 +3,8 @@ import type { JSX, TargetedEvent } from "preact";
 import { useId } from "preact/hooks";
 
 import { zone } from "../live/clock.js";
-import { nameOf, queues } from "../live/queues.js";
+import { queues } from "../live/queues.js";
+import { nameOf } from "../model/queue.js";
 import { priorityWord } from "../model/words.js";
 import { type Edits, type FieldName, type FieldSpec, type Faults, PRIORITIES, type Values } from "./request-form.js";
 
@@ -146,7 +147,7 @@ function Control(props: {
 function services(): [string, string][] {
   return [...queues.value.values()].map(({ service }) => [
     service.serviceId,
-    service.displayName === "" ? nameOf(service) : `${service.displayName} · ${service.sipAddress}`,
+    service.displayName === "" ? nameOf(service) : `${nameOf(service)} · ${service.sipAddress}`,
   ]);
 }
 

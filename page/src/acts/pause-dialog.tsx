@@ -3,7 +3,8 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
 
 import { directory } from "../api/clients.js";
-import { nameOf, type QueuePicture, queues } from "../live/queues.js";
+import { queues } from "../live/queues.js";
+import { nameOf, type Picture } from "../model/queue.js";
 import { ActDialog } from "./act-dialog.js";
 import { useDead } from "./followed.js";
 import { ask, refused, serviceConfirmed } from "./pending.js";
@@ -14,7 +15,7 @@ import { writing } from "./writing.js";
 
 const NO_FIELDS: ReadonlySet<never> = new Set();
 
-export function PauseDialog(props: { pause: boolean; opened: QueuePicture; onClose: () => void }): JSX.Element {
+export function PauseDialog(props: { pause: boolean; opened: Picture; onClose: () => void }): JSX.Element {
   const { pause, opened, onClose } = props;
   const id = opened.service.serviceId;
   const sending = useSending(NO_FIELDS);

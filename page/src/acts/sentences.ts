@@ -6,6 +6,7 @@ import { type Callback, CallbackState } from "ringback/v1/callback_pb.js";
 import type { Writing } from "../model/changes.js";
 import { ms } from "../model/times.js";
 import { counted, stateWord } from "../model/words.js";
+import { isolated } from "../model/isolated.js";
 
 export type Act = "cancel" | "reschedule" | "change";
 
@@ -58,7 +59,7 @@ function stateIsUnknown(state: CallbackState): boolean {
 
 function stands(callback: Callback, place: Place, writing: Writing): string {
   const { state } = callback;
-  const dialer = callback.leasedBy === "" ? "a dialer" : callback.leasedBy;
+  const dialer = callback.leasedBy === "" ? "a dialer" : isolated(callback.leasedBy);
   switch (state) {
     case S.SCHEDULED: {
       const next = ms(callback.nextAttemptTime);

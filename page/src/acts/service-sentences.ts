@@ -1,21 +1,15 @@
 // What pausing and resuming a service say before they are done. Pure.
 
 import { CallbackState } from "ringback/v1/callback_pb.js";
-import type { GetQueueResponse, Service } from "ringback/v1/directory_service_pb.js";
 
-import { nameOf } from "../live/queues.js";
+import { nameOf, type Picture } from "../model/queue.js";
 import type { Writing } from "../model/changes.js";
 import { ms } from "../model/times.js";
 import { counted } from "../model/words.js";
 import type { Sentence } from "./sentences.js";
+import { isolated } from "../model/isolated.js";
 
-/** A service and how its queue looks. */
-export interface Seen {
-  service: Service;
-  queue: GetQueueResponse;
-}
-
-export function pauseSentence(seen: Seen, writing: Writing): Sentence {
+export function pauseSentence(seen: Picture, writing: Writing): Sentence {
   const { service, queue } = seen;
   if (service.paused)
     return { possible: false, now: pausedWords(seen, writing), happens: "", final: "", meanwhile: "" };
@@ -36,7 +30,7 @@ export function pauseSentence(seen: Seen, writing: Writing): Sentence {
   };
 }
 
-export function resumeSentence(seen: Seen, writing: Writing): Sentence {
+export function resumeSentence(seen: Picture, writing: Writing): Sentence {
   const { service, queue } = seen;
   const name = nameOf(service);
   if (!service.paused) {
@@ -50,18 +44,18 @@ export function resumeSentence(seen: Seen, writing: Writing): Sentence {
   return { possible: true, now: pausedWords(seen, writing), happens, final: "Pausing undoes this.", meanwhile: "" };
 }
 
-function waiting({ queue }: Seen): number {
+function waiting({ queue }: Picture): number {
   return queue.waiting.reduce((sum, { count }) => sum + count, 0);
 }
 
-function standing(seen: Seen): string {
+function standing(seen: Picture): string {
   const count = waiting(seen);
   const { inProgress } = seen.queue;
   return `${counted(count, "callback")} ${count === 1 ? "waits" : "wait"} and ${counted(inProgress, "callback")} ${inProgress === 1 ? "is" : "are"} in progress`;
 }
 
-function pausedWords(seen: Seen, writing: Writing): string {
+function pausedWords(seen: Picture, writing: Writing): string {
   const since = ms(seen.queue.pauseTime);
-  const by = seen.queue.pausedBy === "" ? "" : ` by ${seen.queue.pausedBy}`;
+  const by = seen.queue.pausedBy === "" ? "" : ` by ${isolated(seen.queue.pausedBy)}`;
   return `${nameOf(seen.service)} is paused${since === null ? "" : ` since ${writing.clock(since)}`}${by}. ${standing(seen)}.`;
 }

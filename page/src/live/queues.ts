@@ -1,29 +1,21 @@
 // The queues of all services that the identity may read, by WatchQueues.
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
-import type { GetQueueResponse, Service } from "ringback/v1/directory_service_pb.js";
+import type { Service } from "ringback/v1/directory_service_pb.js";
 
+import { nameOf, type Picture } from "../model/queue.js";
 import type { QueueChanges } from "./protocol.js";
 
-export interface QueuePicture {
-  service: Service;
-  queue: GetQueueResponse;
-}
-
-const pictures = signal<ReadonlyMap<string, QueuePicture>>(new Map());
+const pictures = signal<ReadonlyMap<string, Picture>>(new Map());
 const complete = signal(false);
 
 /** By service id, ordered by name. */
-export const queues: ReadonlySignal<ReadonlyMap<string, QueuePicture>> = computed(() => pictures.value);
+export const queues: ReadonlySignal<ReadonlyMap<string, Picture>> = computed(() => pictures.value);
 export const queuesComplete: ReadonlySignal<boolean> = computed(() => complete.value);
 
-/** What people call a service: its display name, or its SIP address, or its id where it is not known. */
+/** What people call a service, or its id where it is not known. */
 export function serviceName(serviceId: string): string {
   const service = pictures.value.get(serviceId)?.service;
   return service ? nameOf(service) : serviceId;
-}
-
-export function nameOf({ displayName, sipAddress, serviceId }: Service): string {
-  return displayName || sipAddress || serviceId;
 }
 
 export function receiveQueues(changes: QueueChanges): void {
@@ -35,9 +27,9 @@ export function receiveQueues(changes: QueueChanges): void {
 
 /** Pure: the pictures after some changes, in order. A service without its queue is not shown yet. */
 export function foldQueues(
-  before: ReadonlyMap<string, QueuePicture>,
+  before: ReadonlyMap<string, Picture>,
   { whole, queues: changed, services, removed }: QueueChanges,
-): ReadonlyMap<string, QueuePicture> {
+): ReadonlyMap<string, Picture> {
   const serviceById = new Map(whole ? [] : [...before].map(([id, { service }]) => [id, service]));
   const queueById = new Map(whole ? [] : [...before].map(([id, { queue }]) => [id, queue]));
   for (const service of services) serviceById.set(service.serviceId, service);

@@ -4,6 +4,7 @@ import { type Attempt, CallOutcome } from "ringback/v1/callback_pb.js";
 import { measured } from "./plain-spans.js";
 import { q850Words, sipStatusWords } from "./sip-words.js";
 import { ms } from "./times.js";
+import { isolated } from "./isolated.js";
 
 export interface Phase {
   kind: "setup" | "ring" | "talk";
@@ -130,6 +131,6 @@ function factsOf(attempt: Attempt, times: Times, clock: (at: number) => string):
 }
 
 function howOf(attempt: Attempt): string {
-  const dialer = attempt.dialerId === "" ? "" : `by ${attempt.dialerId}`;
+  const dialer = attempt.dialerId === "" ? "" : `by ${isolated(attempt.dialerId)}`;
   return [sipStatusWords(attempt.sipStatus), q850Words(attempt.q850Cause), dialer].filter(Boolean).join(", ");
 }

@@ -4,6 +4,7 @@ import type { Callback, CallbackRequest } from "ringback/v1/callback_pb.js";
 import { plainSpan } from "./plain-spans.js";
 import { ms } from "./times.js";
 import { priorityWord } from "./words.js";
+import { isolated } from "./isolated.js";
 
 /** How moments and targets are written on this page. */
 export interface Writing {
@@ -80,7 +81,8 @@ function labelOf(request: CallbackRequest, key: string): string {
 }
 
 /** Return "priority from Normal to High", "supervisor set to lead-2" or "label campaign removed (was winter)". */
-export function differenceWords({ name, from, to }: Difference): string {
+export function differenceWords(difference: Difference): string {
+  const [name, from, to] = [difference.name, difference.from, difference.to].map(isolated) as [string, string, string];
   if (from === "") return `${name} set to ${to}`;
   if (to === "") return `${name} removed (was ${from})`;
   return from === to ? `another ${name}, ${to}` : `${name} from ${from} to ${to}`;

@@ -6,6 +6,7 @@ import { type Writing } from "./changes.js";
 import { plainSpan } from "./plain-spans.js";
 import { ms } from "./times.js";
 import { outcomeWord } from "./words.js";
+import { isolated } from "./isolated.js";
 
 const TERMINAL: ReadonlySet<CallbackState> = new Set([
   CallbackState.COMPLETED,
@@ -68,7 +69,7 @@ export function endWords(callback: Callback, writing: Writing): string {
 
 /** Return the reason of a cancel in quotation marks. */
 export function reasonWords(callback: Callback): string {
-  return callback.cancelReason === "" ? "no reason was given" : `“${callback.cancelReason}”`;
+  return callback.cancelReason === "" ? "no reason was given" : `“${isolated(callback.cancelReason)}”`;
 }
 
 function attemptsWords(count: number): string {

@@ -8,6 +8,7 @@ import { reasonWords } from "./life-words.js";
 import { measured } from "./plain-spans.js";
 import { ms, span } from "./times.js";
 import { stateGlyph } from "./words.js";
+import { isolated } from "./isolated.js";
 
 /** One event beside the version before it. */
 interface Step {
@@ -47,7 +48,7 @@ function changed({ event, at, before, after }: Step, telling: Telling): Entry[] 
   if (before === undefined) return [];
   const found = differences(before, after, telling);
   if (found.length === 0) return [];
-  const by = event.identity === "" ? "" : ` by ${event.identity}`;
+  const by = event.identity === "" ? "" : ` by ${isolated(event.identity)}`;
   const back = before.state === CallbackState.QUEUED && after.state === CallbackState.SCHEDULED;
   const text = found.map(differenceWords).join("; ");
   return [
@@ -120,7 +121,7 @@ export function waitBefore(attempt: Attempt, history: History): number | null {
 function givenBack({ at, before, after }: Step, steps: readonly Step[], index: number): Entry[] {
   if (before?.state !== CallbackState.OFFERED || after.state !== CallbackState.QUEUED) return [];
   const offer = steps.slice(0, index).findLast((step) => step.before?.state === CallbackState.QUEUED);
-  const dialer = before.leasedBy === "" ? "a dialer" : before.leasedBy;
+  const dialer = before.leasedBy === "" ? "a dialer" : isolated(before.leasedBy);
   const length = offer?.after.state === CallbackState.OFFERED ? ` after ${measured(at - offer.at)}` : "";
   return [
     {
@@ -144,8 +145,8 @@ function taken({ at, before, after }: Step): Entry[] {
       place: "past",
       at,
       glyph: stateGlyph(after.state),
-      title: `Taken over by ${after.leasedBy}`,
-      text: `from ${before.leasedBy}, with the call in progress`,
+      title: `Taken over by ${isolated(after.leasedBy)}`,
+      text: `from ${isolated(before.leasedBy)}, with the call in progress`,
     },
   ];
 }
@@ -153,7 +154,7 @@ function taken({ at, before, after }: Step): Entry[] {
 /** The request to cancel what is being dialled, with who made it. What it ended at once is told with its end. */
 function cancelling({ event, at, before, after }: Step): Entry[] {
   if (before === undefined || before.cancelTime !== undefined || after.state !== CallbackState.CANCELLING) return [];
-  return [cancelEntry(after, at, event.identity === "" ? "" : ` by ${event.identity}`)];
+  return [cancelEntry(after, at, event.identity === "" ? "" : ` by ${isolated(event.identity)}`)];
 }
 
 function cancelWithoutEvent(callback: Callback): Entry[] {

@@ -3,6 +3,7 @@ import { CallbackState, Priority } from "ringback/v1/callback_pb.js";
 import { type GetQueueResponse, QueueState, type Service } from "ringback/v1/directory_service_pb.js";
 
 import { wallClock } from "./half-hours.js";
+import { isolated } from "./isolated.js";
 import { clockTime, durationMs, ms, zoneCity } from "./times.js";
 import { counted, queueLook, withCommas } from "./words.js";
 
@@ -14,8 +15,9 @@ export interface Picture {
 /** How long somebody may wait before the wait is amber. NOTHING_ELSE waits for an idle service, so it never is. */
 export const LONG_WAIT_MS = 15 * 60_000;
 
-export function nameOf(service: Service): string {
-  return service.displayName || service.sipAddress || service.serviceId;
+/** What people call a service: its display name, or its SIP address. It can stand in a sentence. */
+export function nameOf({ displayName, sipAddress, serviceId }: Service): string {
+  return isolated(displayName || sipAddress || serviceId);
 }
 
 /** Whether somebody has to look at a service: it does not dial, or will not in time. */
@@ -56,7 +58,9 @@ export function namedOf<P extends Picture>(attention: readonly P[]): { named: P[
 export function stateDetail(picture: Picture, now: number, zone: string): string {
   const { service, queue } = picture;
   const since = (at: number | null): string => (at === null ? "" : `since ${clockTime(at, now, zone)}`);
-  const pausedBy = [since(ms(queue.pauseTime)), queue.pausedBy && `by ${queue.pausedBy}`].filter(Boolean).join(" ");
+  const pausedBy = [since(ms(queue.pauseTime)), queue.pausedBy && `by ${isolated(queue.pausedBy)}`]
+    .filter(Boolean)
+    .join(" ");
   switch (queue.state) {
     case QueueState.NO_DIALER: {
       // What is true besides: a dialer alone would not help.

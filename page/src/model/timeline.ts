@@ -10,6 +10,7 @@ import { gapOf } from "./retry-gap.js";
 import { pastEvents, waitBefore } from "./past-events.js";
 import { span, ms } from "./times.js";
 import { outcomeGlyph, outcomeWord, stateGlyph, stateWord } from "./words.js";
+import { isolated } from "./isolated.js";
 
 /** Return the entries of a callback's life, the oldest first. */
 export function lifeOf(callback: Callback, history: History, telling: Telling): Entry[] {
@@ -112,7 +113,7 @@ function ended(callback: Callback, history: History, telling: Telling): Entry[] 
 function cancelledBy(callback: Callback, history: History): string {
   if (callback.state !== CallbackState.CANCELLED || ms(callback.cancelTime) !== ms(callback.endTime)) return "";
   const event = history.events.find((one) => one.callback?.state === CallbackState.CANCELLED);
-  return event === undefined || event.identity === "" ? "" : `by ${event.identity}`;
+  return event === undefined || event.identity === "" ? "" : `by ${isolated(event.identity)}`;
 }
 
 function isRemoved(history: History): boolean {
@@ -164,7 +165,7 @@ function current(callback: Callback, history: History, telling: Telling): Entry[
     case CallbackState.OFFERED: {
       const at = offeredAt(callback, history);
       const text = `${span(Math.max(0, telling.now - at))} ago; nobody's phone is ringing yet`;
-      const dialer = callback.leasedBy === "" ? "a dialer" : callback.leasedBy;
+      const dialer = callback.leasedBy === "" ? "a dialer" : isolated(callback.leasedBy);
       return [{ ...entry, at, title: `Offered to ${dialer} for ${which}`, text }];
     }
     default:

@@ -5,6 +5,7 @@ import { type GetQueueResponse, QueueState, type Service } from "ringback/v1/dir
 import type { GlyphName } from "../parts/glyph.js";
 import { clockTime, ms, span } from "./times.js";
 import { outcomeWord, type Tone } from "./words.js";
+import { isolated } from "./isolated.js";
 
 export interface Why {
   text: string;
@@ -60,7 +61,7 @@ function scheduled(callback: Callback, around: Around): Why {
   if (!last) return plain("not due");
   switch (last.outcome) {
     case O.INTERRUPTED:
-      return plain(last.dialerId ? `retry; dialer ${last.dialerId} was lost` : "retry; the dialer was lost");
+      return plain(last.dialerId ? `retry; dialer ${isolated(last.dialerId)} was lost` : "retry; the dialer was lost");
     case O.ABANDONED:
       return plain("retry; no agent was there");
     default:
@@ -113,7 +114,7 @@ function completed(last: Attempt | undefined): string {
   const parts = [answered === null ? words(last.outcome) : "answered"];
   if (answered !== null && ended !== null) parts.push(`talked ${span(ended - answered)}`);
   if (last.outcome === O.INTERRUPTED) parts.push("dialer was lost");
-  if (last.disposition) parts.push(last.disposition);
+  if (last.disposition) parts.push(isolated(last.disposition));
   return parts.join(", ");
 }
 
@@ -121,7 +122,8 @@ function failed(callback: Callback): Why {
   const last = callback.attempts.at(-1);
   if (!last) return plain("");
   const status = last.sipStatus ? String(last.sipStatus) : "";
-  if (last.outcome === O.BLOCKED && !status) return plain(last.detail ? `dial rule: ${last.detail}` : "blocked");
+  if (last.outcome === O.BLOCKED && !status)
+    return plain(last.detail ? `dial rule: ${isolated(last.detail)}` : "blocked");
   if (last.outcome === O.NOT_AUTHORIZED) {
     return { text: `${status || words(last.outcome)}: check the trunk login`, tone: "bad" };
   }
@@ -132,12 +134,12 @@ function failed(callback: Callback): Why {
 }
 
 function agent(attempt: Attempt | undefined): string {
-  return attempt?.agent ? `agent ${attempt.agent}` : "";
+  return attempt?.agent ? `agent ${isolated(attempt.agent)}` : "";
 }
 
 function dialer(callback: Callback): string {
   const id = callback.leasedBy || callback.attempts.at(-1)?.dialerId;
-  return id ? `dialer ${id}` : "";
+  return id ? `dialer ${isolated(id)}` : "";
 }
 
 function words(outcome: CallOutcome): string {

@@ -3,15 +3,14 @@ import type { JSX } from "preact";
 import type { Service } from "ringback/v1/directory_service_pb.js";
 
 import { Link } from "../app/router.js";
-import type { QueuePicture } from "../live/queues.js";
-import { type Level, levelsOf, nameOf, priorityName } from "../model/queue.js";
+import { type Level, levelsOf, nameOf, priorityName, type Picture } from "../model/queue.js";
 import { listPath, outcomesPath } from "../model/views.js";
 import { priorityWord, withCommas } from "../model/words.js";
 import { Since } from "../parts/when.js";
 import { PauseButton } from "./queue-row.js";
 import { isNarrow } from "./sizes.js";
 
-export function LevelTable({ picture, columns }: { picture: QueuePicture; columns: number }): JSX.Element {
+export function LevelTable({ picture, columns }: { picture: Picture; columns: number }): JSX.Element {
   const { service, queue } = picture;
   const Levels = isNarrow.value ? LevelsDown : LevelsAcross;
   return (

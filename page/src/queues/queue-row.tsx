@@ -5,8 +5,16 @@ import { useMemo } from "preact/hooks";
 import { ActButton, openPause, openResume, pending } from "../acts/acts.js";
 import { Link } from "../app/router.js";
 import { zone } from "../live/clock.js";
-import type { QueuePicture } from "../live/queues.js";
-import { estimateOf, nameOf, needsAttention, oldestWait, slotWords, stateDetail, waitingOf } from "../model/queue.js";
+import {
+  estimateOf,
+  nameOf,
+  needsAttention,
+  oldestWait,
+  slotWords,
+  stateDetail,
+  waitingOf,
+  type Picture,
+} from "../model/queue.js";
 import { clockTime, fullTime, ms } from "../model/times.js";
 import { answeredShare, percent } from "../model/today.js";
 import { listPath } from "../model/views.js";
@@ -21,7 +29,7 @@ import { isNarrow } from "./sizes.js";
 import { lastHours, roughNow, today } from "./today.js";
 
 interface RowProps {
-  picture: QueuePicture;
+  picture: Picture;
   /** Its place among all rows of the table, from 1. */
   index: number;
   scale: number;
@@ -106,7 +114,7 @@ function CellLink({ to, what, children }: { to: string; what: string; children: 
 }
 
 /** The state in a chip, and below it since when and by whom. Its times are of one day or another, so it hears the clock. `unnamed`: without whom. */
-export function StateCell({ picture, unnamed = false }: { picture: QueuePicture; unnamed?: boolean }): JSX.Element {
+export function StateCell({ picture, unnamed = false }: { picture: Picture; unnamed?: boolean }): JSX.Element {
   const { word, glyph, tone } = queueLook(picture.queue.state);
   const asked = pending.value.get(picture.service.serviceId);
   const shown = unnamed ? { ...picture, queue: { ...picture.queue, pausedBy: "" } } : picture;
@@ -127,7 +135,7 @@ export function StateCell({ picture, unnamed = false }: { picture: QueuePicture;
   );
 }
 
-export function PauseButton({ picture }: { picture: QueuePicture }): JSX.Element {
+export function PauseButton({ picture }: { picture: Picture }): JSX.Element {
   const isPaused = picture.service.paused;
   return (
     <span class="act">
@@ -138,7 +146,7 @@ export function PauseButton({ picture }: { picture: QueuePicture }): JSX.Element
   );
 }
 
-function OldestCell({ picture }: { picture: QueuePicture }): JSX.Element {
+function OldestCell({ picture }: { picture: Picture }): JSX.Element {
   const wait = oldestWait(picture, roughNow.value);
   if (wait === null) return <>—</>;
   return (
@@ -154,7 +162,7 @@ function OldestCell({ picture }: { picture: QueuePicture }): JSX.Element {
   );
 }
 
-function DialersCell({ picture }: { picture: QueuePicture }): JSX.Element {
+function DialersCell({ picture }: { picture: Picture }): JSX.Element {
   const { dialers, noDialerSince } = picture.queue;
   if (dialers > 0) return <>{withCommas(dialers)} ready</>;
   const since = ms(noDialerSince);

@@ -5,7 +5,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
 import { useKeys } from "../app/keys.js";
 import { setQuery } from "../app/router.js";
-import { queues, type QueuePicture } from "../live/queues.js";
+import { queues } from "../live/queues.js";
+import type { Picture } from "../model/queue.js";
 import { stripScale } from "../model/strip.js";
 import { LevelTable } from "./level-table.js";
 import { QueueRow } from "./queue-row.js";
@@ -75,12 +76,12 @@ export function QueueTable({ open }: { open: string }): JSX.Element {
   );
 }
 
-export function countsOf({ queue }: QueuePicture): number[] {
+export function countsOf({ queue }: Picture): number[] {
   return queue.waiting.map((level) => level.count).filter((count) => count > 0);
 }
 
 /** The row that has the tab stop, and the keys that move it. */
-function useRovingRows(table: { current: HTMLTableElement | null }, pictures: readonly QueuePicture[], open: string) {
+function useRovingRows(table: { current: HTMLTableElement | null }, pictures: readonly Picture[], open: string) {
   const chosen = useSignal("");
   const place = useRef(0);
   const hadFocus = useRef(false);

@@ -5,8 +5,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Link, withQuery } from "../app/router.js";
 import { now, zone } from "../live/clock.js";
 import { link } from "../live/connection.js";
-import { queues, type QueuePicture } from "../live/queues.js";
-import { estimateOf, nameOf, needsAttention, oldestWait, slotWords, waitingOf } from "../model/queue.js";
+import { queues } from "../live/queues.js";
+import { estimateOf, nameOf, needsAttention, oldestWait, slotWords, waitingOf, type Picture } from "../model/queue.js";
 import { stripScale } from "../model/strip.js";
 import { timeOfDay, zoneCity } from "../model/times.js";
 import { dayWords, leftOutWords, shownOnWall, type WallLayout, wallLayout } from "../model/wall.js";
@@ -84,7 +84,7 @@ export function WallBoard({ children }: { children: ComponentChildren }): JSX.El
   );
 }
 
-function WallRow({ picture, scale }: { picture: QueuePicture; scale: number }): JSX.Element {
+function WallRow({ picture, scale }: { picture: Picture; scale: number }): JSX.Element {
   const { service, queue } = picture;
   const wait = oldestWait(picture, roughNow.value);
   return (

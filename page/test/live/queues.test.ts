@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { foldQueues, type QueuePicture } from "../../src/live/queues.js";
+import { foldQueues } from "../../src/live/queues.js";
+import type { Picture } from "../../src/model/queue.js";
 import type { QueueChanges } from "../../src/live/protocol.js";
 import { queue, service } from "./world.js";
 
@@ -9,7 +10,7 @@ function changes(init: Partial<QueueChanges>): QueueChanges {
   return { whole: false, queues: [], services: [], removed: [], complete: true, ...init };
 }
 
-function shown(pictures: ReadonlyMap<string, QueuePicture>): string[] {
+function shown(pictures: ReadonlyMap<string, Picture>): string[] {
   return [...pictures].map(([id, { service, queue }]) => `${id} ${service.displayName} ${queue.capacity}`);
 }
 
