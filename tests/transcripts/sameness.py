@@ -13,8 +13,8 @@ _BY_NATURE: Final = (
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(,\d{3}|\+00:00)?"), "<time>"),
     (re.compile(r"\b\d\d:\d\d:\d\d\.\d\b"), "<time>"),
-    # How long after the start of an attempt something came.
-    (re.compile(r"\+\d\.\ds\b"), "<length>"),
+    # How long before or after the start of an attempt something came.
+    (re.compile(r"[+-]\d\.\ds\b"), "<length>"),
     (re.compile(r"(?<=localhost:|127\.0\.0\.1:)\d+"), "<port>"),
     (re.compile(r'(?<=Token": ")[^"]+'), "<token>"),
     # What is left of a lease.

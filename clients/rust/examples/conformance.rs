@@ -93,10 +93,7 @@ async fn execute(channel: Channel, command: Value) {
     answer(&command, outcome.unwrap_or_else(|status| failure(&status)));
 }
 
-async fn forward(
-    command: &Value,
-    mut responses: impl Stream<Item = Result<impl Message, Status>> + Unpin,
-) -> Outcome {
+async fn forward(command: &Value, mut responses: impl Stream<Item = Result<impl Message, Status>> + Unpin) -> Outcome {
     while let Some(response) = responses.next().await {
         answer(command, json!({ "response": encode(&response?) }));
     }
