@@ -52,7 +52,7 @@ $(AXE): tests/page/package.json tests/page/package-lock.json
 
 .PHONY: test-browser
 test-browser: .venv/.installed $(AXE)  ## Use the page, and watch callbacks, in a browser, through restarts (.ci/install brings Chromium)
-	.venv/bin/pytest --quiet -m browser
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --quiet -m browser
 
 # --- Check it ------------------------------------------------------------------------------------------------
 

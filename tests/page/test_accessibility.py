@@ -78,6 +78,8 @@ async def test_nothing_scrolls_sideways(scene: Scene, view: str) -> None:
     found: list[str] = []
     for size in (*WIDE, PHONE, ZOOMED, NARROW):
         await page.set_viewport_size(size)
+        # The page is told of the size with a frame, and is drawn anew with the next one.
+        await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         found += [f"{size['width']} px: {each}" for each in await too_wide(page)]
     assert found == []
 
