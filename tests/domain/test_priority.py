@@ -18,7 +18,6 @@ from ringback.domain.priority import (
     granted_before,
     pick,
     schedule,
-    turns_until,
 )
 from ringback.domain.service import DEFAULT_PRIORITY_WEIGHTS as WEIGHTS
 
@@ -265,7 +264,7 @@ def test_mended_rounds_start_with_each_level_in_rotation() -> None:
 def counted_turns(
     counts: dict[Priority, int], round_: Credits, by: Sequence[int], level: Priority, ahead: int, limit: int
 ) -> int:
-    """Return what `turns_until` returns, by making every grant."""
+    """Return which grant is that of the callback, by making every one; `limit` when it is that one or a later one."""
     left = Counter(counts)
     for turn in range(1, limit):
         granted, round_ = pick(+left, round_, by)
@@ -294,8 +293,8 @@ def test_turns_are_skipped_by_whole_rounds_only(
     level = data.draw(st.sampled_from(sorted(counts)))
     ahead = data.draw(st.integers(0, counts[level] - 1))
     round_ = after_history(history, by)
-    found = turns_until(counts, round_, by, level, ahead, limit)
-    assert found == counted_turns(counts, round_, by, level, ahead, limit)
+    before = granted_before(counts, round_, by, level, ahead, limit - 1)
+    assert 1 + sum(before.values()) == counted_turns(counts, round_, by, level, ahead, limit)
 
 
 @given(
@@ -334,5 +333,6 @@ def test_a_million_callbacks_are_not_counted_one_by_one(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("ringback.domain.priority.pick", counting)
     counts = dict.fromkeys(Priority, 1_000_000)
-    assert turns_until(counts, FRESH_ROUND, WEIGHTS, Priority.NORMAL, 1000, 10_000_000) == 1_000_000 + 28 * 250 + 4
+    before = granted_before(counts, FRESH_ROUND, WEIGHTS, Priority.NORMAL, 1000, 10_000_000)
+    assert sum(before.values()) == 1_000_000 + 28 * 250 + 3
     assert picked < 200

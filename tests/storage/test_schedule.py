@@ -270,12 +270,11 @@ async def test_the_first_of_each_line(store: Store) -> None:
 
 
 async def test_the_turn_of_a_service(store: Store) -> None:
-    assert await store.turn(SERVICE.service_id) == Turn(SERVICE.service_id, FRESH_ROUND, 0)
+    assert await store.turns([SERVICE.service_id]) == {SERVICE.service_id: Turn(SERVICE.service_id, FRESH_ROUND, 0)}
     after = Turn(SERVICE.service_id, (1, *FRESH_ROUND[1:]), 1)
     await store.create([waiting := new()])
     await store.apply(changes(waiting, offer(waiting)), after)
-    assert await store.turn(SERVICE.service_id) == after
-    assert await store.turn("no-such-service") is None
+    assert await store.turns([SERVICE.service_id, "no-such-service"]) == {SERVICE.service_id: after}
 
 
 async def test_ahead_counts_those_before_in_the_same_line(store: Store) -> None:

@@ -64,23 +64,13 @@ def pick(waiting: Collection[Priority], credits_: Credits, weights: Sequence[int
     return WEIGHTED[served], (*held, next_start, *all_wait)
 
 
-def turns_until(
-    counts: Mapping[Priority, int], credits_: Credits, weights: Sequence[int], level: Priority, ahead: int, limit: int
-) -> int:
-    """Return how many grants it takes until the callback with `ahead` others before it in `level` has its turn.
-
-    Assume that no other callback arrives. Return `limit` when it takes at least that many. The counts include the
-    callback itself.
-    """
-    return 1 + sum(granted_before(counts, credits_, weights, level, ahead, limit - 1).values())
-
-
 def granted_before(
     counts: Mapping[Priority, int], credits_: Credits, weights: Sequence[int], level: Priority, ahead: int, limit: int
 ) -> Mapping[Priority, int]:
     """Return how many of each level are granted before the callback with `ahead` others before it in `level`.
 
-    Assume as `turns_until` does. What comes after the first `limit` grants is not counted.
+    Assume that no other callback arrives. The counts include the callback itself. What comes after the first `limit`
+    grants is not counted.
     """
     left = {waiting: count for waiting, count in counts.items() if count > 0}
     turn = 0

@@ -138,10 +138,6 @@ class QueueStore(Protocol):
         """Return when this number was dialled after that time, in no particular order."""
         ...
 
-    async def turn(self, service_id: str) -> Turn | None:
-        """Return the turn of a service; None: no such service."""
-        ...
-
     async def turns(self, service_ids: Sequence[str]) -> Mapping[str, Turn]:
         """Return the turns of those of these services that exist."""
         ...

@@ -166,9 +166,6 @@ class SqlStore(Generic[C, Op]):
     async def dialled_of(self, number: str, since: datetime) -> Sequence[datetime]:
         return [time_of(at_us) for (at_us,) in await self._seek(self._statements.dialled_of, number, time_us(since))]
 
-    async def turn(self, service_id: str) -> Turn | None:
-        return (await self.turns([service_id])).get(service_id)
-
     async def turns(self, service_ids: Sequence[str]) -> Mapping[str, Turn]:
         rows = await self._seek(self._statements.turns, write_json(service_ids))
         turns = (Turn(service_id, tuple(read_json(credits_)), revision) for service_id, credits_, revision in rows)

@@ -96,13 +96,11 @@ async def test_what_is_blocked_uses_up_neither_the_poll_nor_the_turn(listening: 
         await listening.create(service, f"tel:+4178555{n:04}", priority=Priority.STRICT_PRIORITY)
     others = [await listening.create(service, f"tel:+43664123456{n}", priority=Priority.LOW) for n in range(3)]
     listening.dial_policy.replace(SWISS_DENIED)
-    before = await listening.store.turn(service.service_id)
+    [before] = (await listening.store.turns([service.service_id])).values()
     async with granting_of(listening, listening.store) as granting, asyncio.timeout(PATIENCE_S):
         granted = await granting.lease(ANYBODY, poll(max_leases=10, wait_s=0))
     assert [c.callback_id for c in granted] == [c.callback_id for c in others]
-    after = await listening.store.turn(service.service_id)
-    assert before is not None
-    assert after is not None
+    [after] = (await listening.store.turns([service.service_id])).values()
     assert after.revision == before.revision + 1
     assert await listening.store.queued(service.service_id, 1) == []
 

@@ -16,7 +16,7 @@ from ringback.application.access import ANYBODY
 from ringback.application.dispatch import queue_outlook, queue_view
 from ringback.application.dispatch.queue_view import QueueView
 from ringback.domain.errors import StorageUnavailable
-from ringback.domain.priority import Priority, turns_until
+from ringback.domain.priority import Priority, granted_before
 from ringback.domain.queue_state import QueueState
 from ringback.domain.service import Service
 from ringback.ports.store import Store
@@ -253,13 +253,13 @@ async def test_it_is_those_whose_own_turn_comes_too_late(
         line.append(await world.create(service, f"sip:{n}@b.example", priority=priority, expire_time=expire_time))
         world.clock.pass_time(timedelta(milliseconds=1))
     view = await view_of(world, service)
-    turn = await world.store.turn(service.service_id)
-    assert turn is not None
+    [turn] = (await world.store.turns([service.service_id])).values()
     now = world.clock.now()
     late = 0
     for callback in line:
         ahead = sum(c.priority is callback.priority and c.ready_time < callback.ready_time for c in line)
-        turns = turns_until(view.waiting, turn.credits, service.priority_weights, callback.priority, ahead, 10_000)
-        late += callback.expire_time < now + turns * PACE
+        weights, limit = service.priority_weights, 9_999
+        before = granted_before(view.waiting, turn.credits, weights, callback.priority, ahead, limit)
+        late += callback.expire_time < now + (1 + sum(before.values())) * PACE
     assert view.outlook.expiring == late
     world.clock.pass_time(timedelta(seconds=math.pi))
