@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ringback.domain.callback import Callback, State
 from ringback.domain.ends import HALF_HOUR, Result, ended_by, half_hour_of
-from ringback.domain.events import AttemptEnded, Event
+from ringback.domain.events import AttemptEnded, BecameDue, DialingStarted, Event, Leased
 from ringback.domain.lifecycle import TRANSITIONS, after
 from ringback.domain.outcome import Outcome
 from tests.world.lifecycle import EVENTS, SECOND, event_of, planned
@@ -34,6 +34,7 @@ OUTCOMES: dict[State, list[Outcome]] = {
     State.CONNECTED: [Outcome.ANSWERED, Outcome.INTERRUPTED, Outcome.MACHINE, Outcome.ABANDONED],
     State.CANCELLING: list(Outcome),
 }
+_ONWARD = (BecameDue, Leased, DialingStarted, AttemptEnded)
 CHANCES = st.tuples(st.integers(0, 99), st.sampled_from([timedelta(0), SECOND, HALF_HOUR]))
 
 
@@ -46,7 +47,10 @@ def lives(draw: st.DrawFn) -> list[Callback]:
         steps = list(possible(callback, callback.update_time + passed))
         if not steps:
             break
-        life.append(after(callback, steps[chance % len(steps)]))
+        # Mostly onward, or few lives would come to a second attempt.
+        onward = [step for step in steps if isinstance(step, _ONWARD)]
+        chosen = onward if onward and chance % 10 else steps
+        life.append(after(callback, chosen[chance % len(chosen)]))
     return life
 
 

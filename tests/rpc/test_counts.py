@@ -1,14 +1,20 @@
 """CountCallbacks and GetOutcomes."""
 
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ringback.app import App
+from ringback.config import Settings
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api, by_id
+from tests.world.identities import FOREIGN, GRANTED, OTHERS, OWN, RULES, Identities
 from tests.world.requests import create_many, from_now, refused
 
 NO_GUID = "00000000-0000-4000-8000-00000000000f"
@@ -98,3 +104,38 @@ async def test_the_range_has_its_limits(api: Api) -> None:
         assert (await refused(outcomes(api, begin, end))).fields == (field,)
     missing = directory_pb.GetOutcomesRequest(service_ids=["x"])
     assert (await refused(api.directory.GetOutcomes(missing))).fields == ("begin_time", "service_ids[0]")
+
+
+@pytest.mark.parametrize(
+    ("name", "granted", "foreign"),
+    [
+        ("operator", 3, 1),
+        ("viewer", 3, 0),
+        ("masked viewer", 3, 0),
+        ("dialer", 3, 0),
+        ("caller", 2, 0),
+        ("other caller", 1, 0),
+    ],
+)
+async def test_counts_are_of_what_an_identity_may_read(
+    settings: Settings, name: str, granted: int, foreign: int
+) -> None:
+    begin = datetime.now(UTC)
+    async with (
+        await App.start(replace(settings, access=RULES, dialer="none")) as app,
+        Identities.at(app.address) as identities,
+    ):
+        owners = [(OWN, GRANTED), ("own-too", GRANTED), (OTHERS, GRANTED), (OWN, FOREIGN)]
+        subjects = [await identities.subject(*owner) for owner in owners]
+        for subject in subjects:
+            request = pb.CancelCallbackRequest(key=by_id(subject.callback_id))
+            await identities["operator"].callbacks.CancelCallback(request)
+        of_service = dict(zip((GRANTED, FOREIGN), (subjects[0].service_id, subjects[-1].service_id), strict=True))
+        expected = Counter({of_service[GRANTED]: granted, of_service[FOREIGN]: foreign})
+        for services in ((), tuple(of_service.values())):
+            told: Counter[str] = Counter()
+            for ended in (await outcomes(identities[name], begin, None, *services)).ends:
+                told[ended.service_id] += ended.count
+            assert told == expected
+        if name != "dialer":  # which reads no callbacks
+            assert await counts(identities[name]) == {"CANCELLED": granted + foreign}
