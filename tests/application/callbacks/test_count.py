@@ -107,9 +107,11 @@ async def test_a_caller_counts_its_own(world: World) -> None:
 
 @pytest.mark.usefixtures("few")
 async def test_a_caller_has_no_figures_of_others(world: World) -> None:
-    """Those of the queues do not tell callers apart."""
+    """Those of the queues do not tell callers apart, also where the caller has more than are counted."""
     await fill(world)
     assert await counts(world, caller=CRM) == {State.QUEUED: StateCount(2)}
+    erp = Caller("erp", [Grant(role=Role.CALLER, caller_ids=("erp",))])
+    assert (await counts(world, caller=erp))[State.QUEUED] == StateCount(MOST, at_least=True)
 
 
 @pytest.mark.parametrize(
