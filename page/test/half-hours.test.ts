@@ -3,7 +3,8 @@ import test from "node:test";
 
 import fc from "fast-check";
 
-import { HALF_HOUR_MS, halfHourOf, halfHours, midnight, wallClock, weekBefore } from "../src/model/half-hours.js";
+import { HALF_HOUR_MS, halfHourOf, halfHours, midnight, weekBefore } from "../src/model/half-hours.js";
+import { wallClock } from "../src/model/local-time.js";
 
 const at = (text: string): number => Date.parse(text);
 const WEEK_MS = 7 * 86_400_000;

@@ -2,14 +2,14 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useId } from "preact/hooks";
-import { type Callback, CallbackState } from "ringback/v1/callback_pb.js";
+import type { Callback } from "ringback/v1/callback_pb.js";
 import { CallbackEventType } from "ringback/v1/callbacks_service_pb.js";
 
 import { callbacks } from "../api/clients.js";
 import { type Refusal, refusalOf } from "../api/errors.js";
 import { CallbackMap, onChanges } from "../live/callbacks.js";
 import { serviceName } from "../live/queues.js";
-import { isOpen } from "../model/life-words.js";
+import { OPEN_STATES, isOpen } from "../model/states.js";
 import { counted } from "../model/words.js";
 import { StateChip } from "../parts/state-chip.js";
 import { ActDialog } from "./act-dialog.js";
@@ -22,14 +22,6 @@ import { targetWords } from "./writing.js";
 
 const NO_FIELDS: ReadonlySet<never> = new Set();
 const PAUSE_MS = 400;
-const OPEN = [
-  CallbackState.SCHEDULED,
-  CallbackState.QUEUED,
-  CallbackState.OFFERED,
-  CallbackState.DIALING,
-  CallbackState.CONNECTED,
-  CallbackState.CANCELLING,
-];
 /** As many as one call ends. */
 const LISTED = 1000;
 const SHOWN = 20;
@@ -147,7 +139,7 @@ function useFound(typed: string, onChange: () => void): Found {
     const read = async (): Promise<void> => {
       let answer: Found;
       try {
-        const filter = { dialTarget: target, states: OPEN };
+        const filter = { dialTarget: target, states: [...OPEN_STATES] };
         const page = await callbacks.listCallbacks({ filter, pageSize: LISTED }, { signal: abort.signal });
         const map = new CallbackMap();
         map.apply(page.callbacks);

@@ -5,9 +5,9 @@ import { CallbackState } from "ringback/v1/callback_pb.js";
 import { address, setQuery } from "../app/router.js";
 import { serverNow } from "../live/clock.js";
 import { parseFilter } from "../model/filter.js";
+import { STATES } from "../model/states.js";
 import { stateLook, withCommas } from "../model/words.js";
 import { Glyph } from "../parts/glyph.js";
-import { STATES } from "./facets.js";
 import { type List, list, usePaint } from "./list.js";
 
 export function FacetBar(): JSX.Element {

@@ -2,18 +2,6 @@
 import { type Callback, type CallbackFilter, CallbackState } from "ringback/v1/callback_pb.js";
 import { type CallbackEvent, CallbackEventType, type StateCount } from "ringback/v1/callbacks_service_pb.js";
 
-export const STATES: readonly CallbackState[] = [
-  CallbackState.SCHEDULED,
-  CallbackState.QUEUED,
-  CallbackState.OFFERED,
-  CallbackState.DIALING,
-  CallbackState.CONNECTED,
-  CallbackState.CANCELLING,
-  CallbackState.COMPLETED,
-  CallbackState.FAILED,
-  CallbackState.CANCELLED,
-  CallbackState.EXPIRED,
-];
 /** Events can tell what a callback was, not whether it was selected; so it is counted anew, at most so often. */
 export const RECOUNT_MS = 10_000;
 

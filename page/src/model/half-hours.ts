@@ -1,4 +1,5 @@
 /** Half hours, days and weeks as the server counts them and as the reader's clock shows them. */
+import { wallClock } from "./local-time.js";
 
 export const HALF_HOUR_MS = 1_800_000;
 const DAY_MS = 86_400_000;
@@ -14,36 +15,6 @@ export function halfHours(begin: number, end: number): number[] {
   const first = halfHourOf(begin);
   const count = Math.max(0, (halfHourOf(end) - first) / HALF_HOUR_MS + 1);
   return Array.from({ length: count }, (_, i) => first + i * HALF_HOUR_MS);
-}
-
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-function formatOf(zone: string): Intl.DateTimeFormat {
-  let format = formats.get(zone);
-  if (format === undefined) {
-    format = new Intl.DateTimeFormat("en-US", {
-      timeZone: zone,
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
-    formats.set(zone, format);
-  }
-  return format;
-}
-
-/** Return what the wall clock of `zone` shows at `at`, as if it were UTC. */
-export function wallClock(at: number, zone: string): number {
-  const part: Record<string, number> = {};
-  for (const { type, value } of formatOf(zone).formatToParts(at)) {
-    part[type] = Number(value);
-  }
-  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
-  return Date.UTC(year, month - 1, day, hour, minute, second) + (((at % 1000) + 1000) % 1000);
 }
 
 function offset(at: number, zone: string): number {

@@ -8,24 +8,12 @@ import { ms } from "./times.js";
 import { outcomeWord } from "./words.js";
 import { isolated } from "./isolated.js";
 
-const TERMINAL: ReadonlySet<CallbackState> = new Set([
-  CallbackState.COMPLETED,
-  CallbackState.FAILED,
-  CallbackState.CANCELLED,
-  CallbackState.EXPIRED,
-]);
-
 /** Outcomes that are not retried unless the service has a rule of its own, as callback.proto says. */
 const PERMANENT: ReadonlySet<CallOutcome> = new Set([
   CallOutcome.INVALID_NUMBER,
   CallOutcome.BLOCKED,
   CallOutcome.NOT_AUTHORIZED,
 ]);
-
-/** Return whether a callback is still to be kept. A state of a newer server counts as open: nothing is said to be over. */
-export function isOpen(state: CallbackState): boolean {
-  return !TERMINAL.has(state);
-}
 
 /** Return how many attempts there are at most; null where that is not known. */
 export function plannedAttempts(callback: Callback): number | null {

@@ -33,6 +33,11 @@ export function toLocal(at: number, zone: string): string {
   return `${year.padStart(4, "0")}-${month}-${day}T${hour}:${minute}:${second}`;
 }
 
+/** Return what the wall clock of `zone` shows at `at`, as if it were UTC. */
+export function wallClock(at: number, zone: string): number {
+  return Date.parse(`${toLocal(at, zone)}Z`) + (((at % 1000) + 1000) % 1000);
+}
+
 /** What a typed time stands for: a moment, or what is wrong with it. */
 export type Typed = { at: number } | { fault: string };
 
@@ -53,12 +58,8 @@ export function fromLocal(text: string, zone: string): Typed {
     return { fault: "is no day or time of the calendar" };
   }
   // The offsets around the time, the earliest moment first: zones change by less than a day.
-  const offsets = [-24 * HOUR, 24 * HOUR].map((shift) => offsetAt(asUtc + shift, zone));
+  const offsets = [-24 * HOUR, 24 * HOUR].map((shift) => wallClock(asUtc + shift, zone) - asUtc - shift);
   const candidates = offsets.map((offset) => asUtc - offset).sort((a, b) => a - b);
   const at = candidates.find((moment) => toLocal(moment, zone) === wanted);
   return at === undefined ? { fault: `does not exist in ${zone}: clocks skip it` } : { at };
-}
-
-function offsetAt(at: number, zone: string): number {
-  return Date.parse(`${toLocal(at, zone)}Z`) - Math.floor(at / 1000) * 1000;
 }

@@ -1,7 +1,7 @@
 // What is said of the figures of outcomes. Pure: now and the reader's zone are passed in.
 import { CallOutcome } from "ringback/v1/callback_pb.js";
 
-import { wallClock } from "./half-hours.js";
+import { wallClock } from "./local-time.js";
 import type { Mark, OutcomeFigure } from "./outcomes.js";
 import { clockTime } from "./times.js";
 import { percent } from "./today.js";

@@ -2,7 +2,7 @@
 import { CallbackState, Priority } from "ringback/v1/callback_pb.js";
 import { type GetQueueResponse, QueueState, type Service } from "ringback/v1/directory_service_pb.js";
 
-import { wallClock } from "./half-hours.js";
+import { wallClock } from "./local-time.js";
 import { isolated } from "./isolated.js";
 import { clockTime, durationMs, ms, zoneCity } from "./times.js";
 import { counted, queueLook, withCommas } from "./words.js";

@@ -4,6 +4,7 @@ import { CallbackState, Priority } from "ringback/v1/callback_pb.js";
 import { UUID, numberOf } from "./filter.js";
 import { readMoment, spanWords } from "./moments.js";
 import { escaped, escapedLabel } from "./query-values.js";
+import { ENDED_STATES, OPEN_STATES } from "./states.js";
 
 /** A value for the address, and what it means. `value` has its escapes. */
 export interface Found {
@@ -24,11 +25,9 @@ export interface KnownService {
   displayName: string;
 }
 
-const OPEN = ["SCHEDULED", "QUEUED", "OFFERED", "DIALING", "CONNECTED", "CANCELLING"];
-const ENDED = ["COMPLETED", "FAILED", "CANCELLED", "EXPIRED"];
 const STATE_WORDS: Record<string, string[]> = {
-  open: OPEN,
-  ended: ENDED,
+  open: OPEN_STATES.map((state) => CallbackState[state]),
+  ended: ENDED_STATES.map((state) => CallbackState[state]),
   waiting: ["SCHEDULED", "QUEUED"],
   dialling: ["DIALING"],
   canceled: ["CANCELLED"],

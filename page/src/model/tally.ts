@@ -1,20 +1,13 @@
 /** How attempts and callbacks have ended: what GetOutcomes has counted, and the events since, folded in. */
-import { CallbackState, CallOutcome } from "ringback/v1/callback_pb.js";
+import type { CallbackState, CallOutcome } from "ringback/v1/callback_pb.js";
 import { type CallbackEvent, CallbackEventType } from "ringback/v1/callbacks_service_pb.js";
 import type { GetOutcomesResponse } from "ringback/v1/directory_service_pb.js";
 import { halfHourOf } from "./half-hours.js";
+import { ENDED } from "./states.js";
 import { ms } from "./times.js";
 
 /** The end of an attempt or of a callback. */
 export type Ending = { serviceId: string; at: number } & ({ outcome: CallOutcome } | { state: CallbackState });
-
-/** The states that never change again. */
-export const TERMINAL: ReadonlySet<CallbackState> = new Set([
-  CallbackState.COMPLETED,
-  CallbackState.FAILED,
-  CallbackState.CANCELLED,
-  CallbackState.EXPIRED,
-]);
 
 // By so much the times of events may be out of order: they are taken before a transaction, and told after it.
 const DISORDER_MS = 5000;
@@ -50,7 +43,7 @@ export class Endings {
         if (at !== null) add(`${callbackId} ${number}`, { serviceId, at, outcome });
       }
       const at = ms(callback.endTime);
-      if (at !== null && TERMINAL.has(state)) add(callbackId, { serviceId, at, state });
+      if (at !== null && ENDED.has(state)) add(callbackId, { serviceId, at, state });
       this.#until = Math.max(this.#until, ms(eventTime) ?? -Infinity);
     }
     return endings;

@@ -5,12 +5,13 @@ import { type Attempt, type Callback, CallbackState } from "ringback/v1/callback
 import { CallbackEventType } from "ringback/v1/callbacks_service_pb.js";
 import { attemptLife, longestOf } from "./attempt-life.js";
 import type { Entry, History, Telling } from "./entries.js";
-import { endWords, isOpen, plannedAttempts, requestWords } from "./life-words.js";
+import { endWords, plannedAttempts, requestWords } from "./life-words.js";
 import { gapOf } from "./retry-gap.js";
 import { pastEvents, waitBefore } from "./past-events.js";
 import { span, ms } from "./times.js";
 import { outcomeGlyph, outcomeWord, stateGlyph, stateWord } from "./words.js";
 import { isolated } from "./isolated.js";
+import { isOpen } from "./states.js";
 
 /** Return the entries of a callback's life, the oldest first. */
 export function lifeOf(callback: Callback, history: History, telling: Telling): Entry[] {

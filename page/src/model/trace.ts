@@ -2,6 +2,7 @@
 import { type Callback, CallbackState, CallOutcome } from "ringback/v1/callback_pb.js";
 
 import type { GlyphName } from "../parts/glyph.js";
+import { isOpen } from "./states.js";
 import { outcomeLook, outcomeWord, stateLook, type Tone } from "./words.js";
 
 export interface Mark {
@@ -51,8 +52,7 @@ export function traceOf(callback: Callback, maxRetries: number | undefined): Tra
 
 /** How many attempts may follow; null where it is not known. */
 export function attemptsLeft(callback: Callback, maxRetries: number | undefined): number | null {
-  const ended = callback.state >= CallbackState.COMPLETED && callback.state <= CallbackState.EXPIRED;
-  if (ended || callback.state === CallbackState.CANCELLING) return 0;
+  if (!isOpen(callback.state) || callback.state === CallbackState.CANCELLING) return 0;
   const retries = callback.callbackRequest?.maxRetries ?? maxRetries;
   return retries === undefined ? null : Math.max(1 + retries - callback.attemptCount, 0);
 }

@@ -11,7 +11,8 @@ import { queues, queuesComplete, serviceName } from "../live/queues.js";
 import { halfHourOf } from "../model/half-hours.js";
 import { endsOf, figuresOf, matrixOf, rangeHalfHours, type Range } from "../model/outcomes.js";
 import { removing } from "../model/query-values.js";
-import { TERMINAL, type Tally } from "../model/tally.js";
+import { ENDED_STATES } from "../model/states.js";
+import type { Tally } from "../model/tally.js";
 import { clockTime } from "../model/times.js";
 import { parseOutcomesQuery, type Struck } from "../model/views.js";
 import { stateLook, withCommas } from "../model/words.js";
@@ -142,7 +143,7 @@ function Summary({ times, ends, hasLastWeek }: SummaryProps): JSX.Element {
       </p>
       <p>
         Callbacks that ended:{" "}
-        {[...TERMINAL].map((state) => (
+        {ENDED_STATES.map((state) => (
           <span key={state} class="chip">
             <Glyph name={stateLook(state).glyph} />
             <b>{withCommas(ends.get(state) ?? 0)}</b> {stateLook(state).word}

@@ -1,6 +1,6 @@
 """`ringback count` and `outcomes`: how many callbacks there are, and how attempts and callbacks have ended."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.table import Table
 
 from ringback.cli.params import MOMENT_METAVAR, PAST, PAST_HELP, SERVICE, Wanted, filter_options
+from ringback.cli.services import all_services
 from ringback.cli.session import Session, client_command
 from ringback.cli.tables import plain_table, state_text
 from ringback.cli.times import Times
@@ -55,7 +56,7 @@ async def outcomes(session: Session, *, services: tuple[str, ...], since: Timest
     if session.as_json:
         session.print_json(response)
         return
-    names = {service.service_id: service.sip_address async for service in _services(session)}
+    names = {service.service_id: service.sip_address async for service in all_services(session)}
     session.console.print(_outcomes_table(response, names, session.times))
 
 
@@ -64,17 +65,6 @@ async def _id_of(session: Session, service: str) -> str:
         return service
     request = directory.GetServiceRequest(sip_address=service)
     return (await session.directory.GetService(request, timeout=session.timeout_s)).service.service_id
-
-
-async def _services(session: Session) -> AsyncIterator[directory.Service]:
-    request = directory.ListServicesRequest()
-    while True:
-        page = await session.directory.ListServices(request, timeout=session.timeout_s)
-        for service in page.services:
-            yield service
-        if not page.next_page_token:
-            return
-        request.page_token = page.next_page_token
 
 
 def _outcomes_table(response: directory.GetOutcomesResponse, names: Mapping[str, str], times: Times) -> Table:

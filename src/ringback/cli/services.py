@@ -56,7 +56,7 @@ async def apply_file(session: Session, *, wanted: list[WantedService]) -> None:
 @client_command
 async def list_services(session: Session) -> None:
     """List all services."""
-    found = [service async for service in _all(session)]
+    found = [service async for service in all_services(session)]
     if session.as_json:
         for service in found:
             session.print_json(service)
@@ -64,7 +64,8 @@ async def list_services(session: Session) -> None:
         session.console.print(_table(found, session.times))
 
 
-async def _all(session: Session) -> AsyncIterator[pb.Service]:
+async def all_services(session: Session) -> AsyncIterator[pb.Service]:
+    """Yield the services of the server, page by page."""
     request = pb.ListServicesRequest()
     while True:
         page = await session.directory.ListServices(request, timeout=session.timeout_s)
