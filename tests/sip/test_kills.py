@@ -171,6 +171,8 @@ async def test_one_vanished_while_no_server_was_there(tmp_path: Path) -> None:
             await at.target.event("CALL_INCOMING")
             await at.target.command("accept")
             await first.until_connected(callback_id)
+            # Until then no agent has spoken with the target, which is another end.
+            await at.agent.rates(sent=True, received=True)
             await first.process.kill()
         await at.agent.stop()
         async with at.server() as second:

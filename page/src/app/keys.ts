@@ -1,7 +1,7 @@
 // Keys of the whole page, in one place. They are off while somebody types, while a dialog is open, and when they are
 // switched off (WCAG 2.1.4): of those only the ones of a single character, which dictation may hit.
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { isSingle, keyName, normalKeys } from "../model/keys.js";
 import { kept } from "./kept.js";
@@ -39,7 +39,8 @@ export function switchSingles(on: boolean): void {
 export function useKeys(entries: readonly Key[]): void {
   const group = useRef<{ entries: readonly Key[] }>({ entries });
   group.current.entries = entries;
-  useEffect(() => {
+  // With what is drawn, and not some time later: what is seen acts.
+  useLayoutEffect(() => {
     const mine = group.current;
     groups.value = [mine, ...groups.peek()];
     return () => {
