@@ -93,9 +93,11 @@ sip-hunt: .venv/.installed  ## Kill servers in the middle of telephone calls, an
 	.venv/bin/python tests/hunts/sip_calls.py --callbacks 120 --kills 12
 	.venv/bin/python tests/hunts/sip_calls.py --callbacks 80 --kills 12 --postgres --servers 3
 
+PAGE_HUNT_S ?= 60
+
 .PHONY: page-hunt
 page-hunt: .venv/.installed  ## Show 10,000 callbacks and 500 changes a second for a minute: no long task, no growth, nothing missed
-	.venv/bin/python tests/hunts/page.py --alone
+	.venv/bin/python tests/hunts/page.py --alone --seconds $(PAGE_HUNT_S)
 
 CALLBACKS := 1500
 

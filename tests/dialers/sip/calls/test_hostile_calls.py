@@ -84,7 +84,7 @@ def test_a_call_ends_whatever_its_peers_do(
 
 
 @pytest.mark.long
-@settings(max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(GAMES, FIRST, METHODS, CANCELLED_AFTER_S)
 def test_a_call_ends_whatever_its_peers_do_often(
     moves: list[Move], first: FirstLeg, method: str, cancelled_after_s: float | None

@@ -115,7 +115,7 @@ def test_a_killed_server_leaves_nothing_to_the_next_one_that_it_does_not_end(
 
 
 @pytest.mark.long
-@settings(max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(GAMES, st.sampled_from(FirstLeg), KILLED_AFTER_S)
 def test_a_killed_server_often(moves: list[Move], first: FirstLeg, killed_after_s: float) -> None:
     play(moves, first, killed_after_s)

@@ -75,8 +75,7 @@ def test_a_leg_ends_whatever_its_peer_does(moves: list[Move]) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.long
-@settings(max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(GAMES)
 def test_a_leg_ends_whatever_its_peer_does_often(moves: list[Move]) -> None:
     play(moves)

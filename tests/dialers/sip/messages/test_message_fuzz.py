@@ -143,7 +143,7 @@ def test_any_header_value(text: str) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=30_000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12_000, suppress_health_check=[HealthCheck.too_slow])
 @given(MUTATIONS)
 def test_many_mutations_of_messages(data: bytes) -> None:
     look_everywhere(data)
