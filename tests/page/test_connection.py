@@ -7,13 +7,9 @@ import pytest
 from playwright.async_api import expect
 
 from tests.world.dialer import until
-from tests.world.page import AWAY, REFUSED, OpenWorld, is_live
+from tests.world.page import AWAY, REFUSED, OpenWorld, is_live, reconnect_now
 
 pytestmark = pytest.mark.browser
-
-
-RECONNECT_NOW = """() => [...document.querySelectorAll("button")]
-    .find(button => button.textContent.trim() === "Reconnect now")?.click()"""
 
 
 def forget(folder: Path) -> None:
@@ -42,8 +38,7 @@ async def test_a_disconnect_is_told_and_what_was_missed_comes_by_itself(page_wor
         await expect(main).to_contain_text("Support")
         await world.start()
         await world.api.create("tel:+12025550172")
-        # It may just have tried by itself: then the button has gone.
-        await page.evaluate(RECONNECT_NOW)
+        await reconnect_now(page)
         await is_live(page)
         caught_up = page.locator(".strip")
         await expect(caught_up).to_contain_text(re.compile(rf"Caught up at .* since {since[0]}, none lost"))

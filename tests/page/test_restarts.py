@@ -12,7 +12,7 @@ from playwright.async_api import expect
 
 from ringback.v1 import callback_pb2 as cb
 from tests.world.api import Api
-from tests.world.page import AWAY, DESKTOP, PATIENCE_MS, REFUSED, Faults, OpenWorld, Reader, is_live
+from tests.world.page import AWAY, DESKTOP, PATIENCE_MS, REFUSED, Faults, OpenWorld, Reader, is_live, reconnect_now
 from tests.world.page_rows import shown_states, states_of
 from tests.world.ports import free_port
 from tests.world.server_process import serving
@@ -145,7 +145,7 @@ async def test_while_the_server_is_away_nothing_can_be_changed(tmp_path: Path, b
             clock = await page.get_by_role("banner").inner_text()
             assert "Disconnected" in clock
         async with server.serving(dialer="none"):
-            await page.get_by_role("button", name="Reconnect now").click()
+            await reconnect_now(page)
             await is_live(page)
             await expect(button).to_have_attribute("aria-disabled", "false")
 

@@ -35,6 +35,8 @@ SWITCHES: Final = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 # What the browser itself writes when a server is away, or refuses.
 AWAY: Final = re.compile(r"Failed to load resource: net::ERR_|net::ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET|NETWORK)")
 REFUSED: Final = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+_RECONNECT_NOW: Final = """() => [...document.querySelectorAll("button")]
+    .find(button => button.textContent.trim() === "Reconnect now")?.click()"""
 # It outlives a restart: a session is one of a key.
 _KEY: Final = Fernet.generate_key().decode()
 
@@ -71,6 +73,11 @@ async def is_live(page: "Page") -> None:
     from playwright.async_api import expect  # noqa: PLC0415 - a machine may lack it
 
     await expect(page.locator("html")).to_have_attribute("data-conn", "live")
+
+
+async def reconnect_now(page: "Page") -> None:
+    """Press the button, unless the page has just reconnected by itself: then it has gone."""
+    await page.evaluate(_RECONNECT_NOW)
 
 
 @dataclass
