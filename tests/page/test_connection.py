@@ -36,6 +36,7 @@ async def test_a_disconnect_is_told_and_what_was_missed_comes_by_itself(page_wor
         await expect(page.get_by_role("status").filter(has_text="Disconnected")).to_be_visible()
         await expect(page).to_have_title("Disconnected · Queues · Ringback")
         await expect(main).to_contain_text("Support")
+        await expect(page.get_by_role("button", name="Reconnect now")).to_be_visible()
         await world.start()
         await world.api.create("tel:+12025550172")
         await reconnect_now(page)

@@ -144,6 +144,7 @@ async def test_while_the_server_is_away_nothing_can_be_changed(tmp_path: Path, b
             # The clock of the page stands still.
             clock = await page.get_by_role("banner").inner_text()
             assert "Disconnected" in clock
+            await expect(page.get_by_role("button", name="Reconnect now")).to_be_visible()
         async with server.serving(dialer="none"):
             await reconnect_now(page)
             await is_live(page)
