@@ -210,7 +210,7 @@ async def create(store: SqliteStore) -> Callback:
 
 @pytest.fixture(params=LOSSES, ids=lambda loss: str(loss.__name__))
 def loss(request: pytest.FixtureRequest) -> Loss:
-    return cast(Loss, request.param)
+    return cast("Loss", request.param)
 
 
 async def test_nothing_is_acknowledged_after_it(path: Path, loss: Loss) -> None:

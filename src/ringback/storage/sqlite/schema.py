@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from ringback.storage.callback_row import stored_phone
-from ringback.storage.errors import StoreCannotOpen, check_known
+from ringback.storage.errors import StoreCannotOpen, check_content, check_known
 from ringback.storage.migrations import scripts
-from ringback.storage.naming import UNNAMED, new_database_id, tell_of_restore
+from ringback.storage.naming import UNNAMED, Prepared, new_database_id, tell_of_restore
 from ringback.storage.sqlite.private_files import make_private
 from ringback.storage.sqlite.sole_use import real_path
 
@@ -28,9 +28,10 @@ def refusals(path: Path) -> Iterator[None]:
         raise StoreCannotOpen(path, str(error)) from error
 
 
-def prepare(path: Path, database: sqlite3.Connection) -> str:
-    """Set the connection up for writing, bring the schema up to date, and return the database's id."""
+def prepare(path: Path, database: sqlite3.Connection, *, must_exist: bool = False) -> Prepared:
+    """Set the connection up for writing, and bring the schema up to date. Raise `StoreCannotOpen`."""
     version = _version_of_ours(path, database)
+    check_content(path, version, must_exist=must_exist)
     _set_up(path, database)
     _migrate(database, version)
     named = database.execute("UPDATE ringback SET database_id = ? WHERE database_id = ?", (new_database_id(), UNNAMED))
@@ -38,7 +39,7 @@ def prepare(path: Path, database: sqlite3.Connection) -> str:
         tell_of_restore()
     make_private(real_path(path))
     (database_id,) = database.execute("SELECT database_id FROM ringback").fetchone()
-    return str(database_id)
+    return Prepared(str(database_id), is_new=not version)
 
 
 def _version_of_ours(path: Path, database: sqlite3.Connection) -> int:

@@ -19,6 +19,7 @@ from ringback.ports.values import LONGEST_DEMAND, Demand, StoreSize
 from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.log_tail import LogTail
+from ringback.storage.naming import Prepared, tell_of_new
 from ringback.storage.operations import LISTERS, SEEKERS, ServiceRevision
 from ringback.storage.sqlite import calls, change, counts, create, erasure, lists, purge, reads, services
 from ringback.storage.sqlite.connection import ReaderForEach, Readers, WritingConnection, ask
@@ -70,8 +71,8 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     _demand: Sequence[Demand] = ()
 
     @classmethod
-    async def open(cls, path: str | PathLike[str]) -> Self:
-        """Open the database, or create it. Raise `StoreCannotOpen`.
+    async def open(cls, path: str | PathLike[str], *, must_exist: bool = False) -> Self:
+        """Open the database, or create it unless it must exist. Raise `StoreCannotOpen`.
 
         There is no database in memory (":memory:"): each connection would have one of its own, and SQLite's way to
         share one lets readers fail while another writes. A file in a temporary folder is as good.
@@ -80,13 +81,15 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
         if path.name.startswith(":memory:"):
             raise StoreCannotOpen(path, "a database in memory cannot be shared; name a file in a temporary folder")
         async with AsyncExitStack() as stack:
-            held = stack.enter_context(sole_use(path))
+            held = stack.enter_context(sole_use(path, must_exist=must_exist))
             with refusals(path):
                 writing = await stack.enter_async_context(WritingConnection.open(path))
-                database_id, files = await writing.run(partial(_begin, path, held))
+                prepared, files = await writing.run(partial(_begin, path, held, must_exist))
                 newest = await writing.run(_newest)
                 readers = [await stack.enter_async_context(Readers.open(path, count)) for count in (SEEKERS, LISTERS)]
             files.check()
+            if prepared.is_new:
+                tell_of_new(path)
             seekers, listers = (CheckedReads(each, files) for each in readers)
             counters = ReaderForEach(path, files.check)
             stack.push_async_callback(counters.close)
@@ -101,7 +104,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             stack.push_async_callback(writer.close)
             store = cls(
                 _DIALECT,
-                database_id=database_id,
+                database_id=prepared.database_id,
                 writer=writer,
                 pools=Pools(seekers, listers, counters),
                 log_tail=log_tail,
@@ -191,14 +194,16 @@ class _Newest(NamedTuple):
     services_version: int
 
 
-def _begin(path: Path, held: HeldFile, database: sqlite3.Connection) -> tuple[str, OpenFiles]:
-    """Make the database ready. Return its id, and its files."""
-    database_id = prepare(path, database)
+def _begin(
+    path: Path, held: HeldFile, must_exist: bool, database: sqlite3.Connection
+) -> tuple[Prepared, OpenFiles]:
+    """Make the database ready."""
+    prepared = prepare(path, database, must_exist=must_exist)
     WriteLock.set_up(database)
     # After a crash it is not known what of the log is in the database already.
     database.execute("PRAGMA wal_checkpoint(PASSIVE)")
     try:
-        return database_id, OpenFiles(path, held, database)
+        return prepared, OpenFiles(path, held, database)
     except OSError as fault:
         raise StoreCannotOpen(path, f"its log: {fault.strerror}") from None
 
