@@ -23,7 +23,10 @@ class ServerProcess:
 
     async def line(self, wanted: str) -> str:
         """Return the first line of the log that matches the pattern; wait until there is one."""
-        seen = 0
+        return await self.line_after(0, wanted)
+
+    async def line_after(self, seen: int, wanted: str) -> str:
+        """Return the first line that matches after so many lines; wait until there is one."""
         while True:
             for text in self.log[seen:]:
                 if re.search(wanted, text):
