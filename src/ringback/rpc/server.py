@@ -5,14 +5,16 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ringback.application.limits import LimitRules
 from ringback.config import Listen, UnixSocket
+from ringback.entry.undecodable import UndecodableLog
 from ringback.entry.way_in import WayIn
 from ringback.listening import BoundSocket, bind_port
 from ringback.rpc.connections import Address, close_connections, open_connections, stop_listening
+from ringback.rpc.core import grpc_server
+from ringback.rpc.open_registrar import OpenRegistrar
 from ringback.rpc.reflection import add_reflection
 from ringback.rpc.registrar import Registrar
 from ringback.rpc.tls import Tls
@@ -60,19 +62,28 @@ OPTIONS: Sequence[tuple[str, Any]] = (
 class Server:
     """A gRPC server with health and, if wanted, reflection; our services are added before `start`."""
 
-    def __init__(self, tls: Tls | None = None, *, reflection: bool = True, limits: LimitRules | None = None) -> None:
+    def __init__(
+        self,
+        tls: Tls | None = None,
+        *,
+        reflection: bool = True,
+        limits: LimitRules | None = None,
+        undecodable: UndecodableLog | None = None,
+    ) -> None:
         """Without `tls` it serves plain text."""
         self._tls = tls
-        self.grpc = grpc.aio.server(options=[*OPTIONS, ("grpc.max_concurrent_streams", _streams(limits))])
+        self.grpc = grpc_server([*OPTIONS, ("grpc.max_concurrent_streams", _streams(limits))])
         self._health = health.aio.HealthServicer()
         # What was reported last of the server as a whole.
         self.is_serving = False
         self._updates: set[asyncio.Task[None]] = set()
         self._socket: BoundSocket | None = None
         self._bound: Address = 0
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+        self._is_stopping = False
+        registrar: Any = OpenRegistrar(self.grpc, undecodable or UndecodableLog())
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, registrar)
         if reflection:
-            add_reflection(self.grpc, (*SERVICES, health.SERVICE_NAME))
+            add_reflection(registrar, (*SERVICES, health.SERVICE_NAME))
 
     def add_services(
         self,
@@ -115,6 +126,12 @@ class Server:
         await self.report_health(serving=True)
         await self.grpc.start()
 
+    async def run(self) -> None:
+        """Return when it stops. Raise when gRPC ends by itself: a process that no call reaches is better restarted."""
+        await self.grpc.wait_for_termination()
+        if not self._is_stopping:
+            raise RuntimeError("gRPC has ended by itself")
+
     async def report_health(self, *, serving: bool) -> None:
         """Report to `grpc.health.v1` clients, for the server as a whole and for each service."""
         self.is_serving = serving
@@ -131,6 +148,7 @@ class Server:
 
     async def stop(self) -> None:
         """Refuse connections, close those that there are, and then stop: calls in progress fail with UNAVAILABLE."""
+        self._is_stopping = True
         stop_listening(self._bound)
         await close_connections(self._bound, _CLOSE_S)
         await self.grpc.stop(_CLOSE_S)
