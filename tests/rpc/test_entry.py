@@ -25,6 +25,7 @@ from ringback.entry.admission import Admission
 from ringback.entry.gate import Gate
 from ringback.entry.way_in import WayIn
 from ringback.identity.authenticator import Authenticator
+from ringback.rpc.connection_room import ConnectionRoom
 from ringback.rpc.registrar import Registrar
 from ringback.rpc.requests import DETAILS_KEY, trailing_metadata
 from ringback.wire.errors import status_of
@@ -63,7 +64,8 @@ async def served(behaviour: Behaviour, gate: Gate | None = None) -> AsyncIterato
     rights = dict.fromkeys(handlers, Right.READ_CALLBACKS)
     admission = Admission(Authenticator(), SystemClock(), Usage(None, time.monotonic), set, rights)
     way_in = WayIn(gate or Gate(), admission, Turns(time.monotonic))
-    Registrar(server, way_in).add_registered_method_handlers("test.Test", handlers)
+    room = ConnectionRoom(1000, list, lambda _: None)
+    Registrar(server, way_in, room).add_registered_method_handlers("test.Test", handlers)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -11,6 +11,7 @@ from ringback.dialers.built_in import Loop
 from ringback.dialers.runner import DialerRunner
 from ringback.entry.admission import Admission
 from ringback.entry.gate import Gate
+from ringback.entry.open_files import most_grpc_connections
 from ringback.entry.undecodable import UndecodableLog
 from ringback.entry.way_in import WayIn
 from ringback.identity.authenticator import Authenticator
@@ -70,6 +71,7 @@ class Edges:
             reflection=settings.reflection,
             limits=settings.limits,
             undecodable=self._undecodable,
+            most_connections=most_grpc_connections(http=web is not None),
         )
         # Where clients on this machine reach it, once it is bound.
         self.address = ""
@@ -105,7 +107,7 @@ class Edges:
 
     def loops(self, dialer: DialerRunner | None) -> Sequence[Loop]:
         """Return what runs for as long as the server does. `dialer` is what places calls, for the metrics."""
-        own: tuple[Loop, ...] = (self.grpc, self.admission.long_calls, self.credential_files)
+        own: tuple[Loop, ...] = (self.grpc, self.grpc.room, self.admission.long_calls, self.credential_files)
         return own if self.http is None else (*own, *self.http.loops(dialer))
 
     async def start(self, supervise: "Supervise") -> None:

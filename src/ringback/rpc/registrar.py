@@ -16,6 +16,7 @@ import grpc
 from ringback.application.access import Caller
 from ringback.entry.long_calls import Ending
 from ringback.entry.way_in import Entered, WayIn
+from ringback.rpc.connection_room import ConnectionRoom
 from ringback.rpc.requests import Context, code_of, decoded, first_of, refuse
 from ringback.wire.errors import status_of
 
@@ -42,9 +43,10 @@ class RpcCall:
 class Registrar:
     """The server, as the generated code sees it when it registers the handlers of a service."""
 
-    def __init__(self, server: grpc.aio.Server, way_in: WayIn) -> None:
+    def __init__(self, server: grpc.aio.Server, way_in: WayIn, room: ConnectionRoom) -> None:
         self._server = server
         self._way_in = way_in
+        self._room = room
 
     def add_generic_rpc_handlers(self, handlers: object) -> None:
         """Do nothing: the handlers themselves come next."""
@@ -66,7 +68,7 @@ class Registrar:
 
     def _wrapped(self, name: str, handler: Any) -> Any:
         """Return a coroutine function, by which gRPC knows that a stream awaits its writes: that is back-pressure."""
-        way_in = self._way_in
+        way_in, room = self._way_in, self._room
         behaviour: Behaviour = handler.unary_stream if handler.response_streaming else handler.unary_unary
         parse: Callable[[bytes], Any] = handler.request_deserializer or bytes
 
@@ -78,8 +80,9 @@ class Registrar:
                 return behaviour(decoded(parse, request), RpcCall(caller, context, ending))
 
             try:
-                await call.admit()
-                response = await call.serve(behave)
+                with room.call(context):
+                    await call.admit(room)
+                    response = await call.serve(behave)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - gRPC would send its text to the client
                 await _abort(call, context, error)
             else:
