@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import aiosqlite
 
@@ -59,6 +59,14 @@ _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
 )
 
 
+class Beginning(NamedTuple):
+    """What a database holds when it is opened."""
+
+    database_id: str
+    newest_event: int
+    services_version: int
+
+
 class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     """The `Store` in one SQLite file. Made by `open`; has threads, so it must be closed."""
 
@@ -82,31 +90,43 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             create_private(real_path(path))
             with refusals(path):
                 writing = await stack.enter_async_context(WritingConnection.open(path))
-                database_id, newest_event, version = await writing.run(partial(_begin, path))
+                begun = await writing.run(partial(_begin, path))
                 seekers = await stack.enter_async_context(Readers.open(path, SEEKERS))
                 listers = await stack.enter_async_context(Readers.open(path, LISTERS))
             counters = ReaderForEach(path)
             stack.push_async_callback(counters.close)
-            services_version = Watermark(version)
-            stack.callback(services_version.end)
-            log_tail = LogTail(
-                newest_event, lambda after, limit: seekers.read(partial(reads.events, after=after, limit=limit))
-            )
-            batches = BatchWriter(writing, log_tail.advance)
-            writer = Writer(batches.write, stopped=log_tail.end)
-            stack.push_async_callback(writer.close)
-            store = cls(
-                _DIALECT,
-                database_id=database_id,
-                writer=writer,
-                pools=Pools(seekers, listers, counters),
-                log_tail=log_tail,
-                services_version=services_version,
-                resources=stack.pop_all(),
-            )
-            store._writing = writing
-            store._path = real_path(path)
-            return store
+            return cls.over(real_path(path), begun, writing, Pools(seekers, listers, counters), stack)
+
+    @classmethod
+    def over(
+        cls,
+        path: Path,
+        begun: Beginning,
+        writing: WritingConnection,
+        pools: Pools[aiosqlite.Connection],
+        resources: AsyncExitStack,
+    ) -> Self:
+        """Return the store over these connections; it takes what is to be closed with it out of `resources`."""
+        services_version = Watermark(begun.services_version)
+        resources.callback(services_version.end)
+        log_tail = LogTail(
+            begun.newest_event, lambda after, limit: pools.seekers.read(partial(reads.events, after=after, limit=limit))
+        )
+        batches = BatchWriter(writing, log_tail.advance)
+        writer = Writer(batches.write, stopped=log_tail.end)
+        resources.push_async_callback(writer.close)
+        store = cls(
+            _DIALECT,
+            database_id=begun.database_id,
+            writer=writer,
+            pools=pools,
+            log_tail=log_tail,
+            services_version=services_version,
+            resources=resources.pop_all(),
+        )
+        store._writing = writing
+        store._path = path
+        return store
 
     # --- Services ----------------------------------------------------------------------------------------------
 
@@ -161,10 +181,14 @@ def _size_of(path: Path) -> StoreSize:
     return StoreSize(database, log, free)
 
 
-def _begin(path: Path, database: sqlite3.Connection) -> tuple[str, int, int]:
-    """Return the id of the database, the number of its newest event, and the version of its services."""
+def _begin(path: Path, database: sqlite3.Connection) -> Beginning:
     database_id = prepare(path, database)
     WriteLock.set_up(database)
+    return beginning(database_id, database)
+
+
+def beginning(database_id: str, database: sqlite3.Connection) -> Beginning:
+    """Read where a database stands, whose schema is up to date."""
     (newest_event,) = database.execute(reads.NEWEST_EVENT).fetchone()
     (version,) = database.execute(reads.SERVICES_VERSION).fetchone()
-    return database_id, newest_event, version
+    return Beginning(database_id, newest_event, version)
