@@ -4,10 +4,6 @@ from typing import Final
 
 # What caused it follows.
 NOT_TAKEN: Final = "the database did not take the request"
-
-
-from typing import Final
-
 # The end of a refusal to make what is not there.
 MUST_EXIST: Final = "must_exist is set"
 

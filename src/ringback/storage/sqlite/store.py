@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 import aiosqlite
 
@@ -63,11 +63,34 @@ _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
 )
 
 
+class WatchedFiles(Protocol):
+    """What knows whether the files are still those of the database."""
+
+    @property
+    def are_lost(self) -> bool: ...
+
+    def check(self) -> None:
+        """Raise `StorageUnavailable` when what is written now, or was just now, is lost."""
+        ...
+
+    def look_again(self) -> bool:
+        """Return whether all is well, or well again."""
+        ...
+
+
+class Beginning(NamedTuple):
+    """What a database holds when it is opened."""
+
+    database_id: str
+    newest_event: int
+    services_version: int
+
+
 class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     """The `Store` in one SQLite file. Made by `open`; has threads, so it must be closed."""
 
     _writing: WritingConnection
-    _files: OpenFiles
+    _files: WatchedFiles
     _path: Path
     # In memory: there is no other server to tell.
     _demand: Sequence[Demand] = ()
@@ -87,7 +110,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             with refusals(path):
                 writing = await stack.enter_async_context(WritingConnection.open(path))
                 prepared, files = await writing.run(partial(_begin, path, held, must_exist))
-                newest = await writing.run(_newest)
+                begun = await writing.run(partial(beginning, prepared.database_id))
                 readers = [await stack.enter_async_context(Readers.open(path, count)) for count in (SEEKERS, LISTERS)]
             files.check()
             if prepared.is_new:
@@ -96,27 +119,40 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             counters = ReaderForEach(path, files.check)
             stack.push_async_callback(counters.close)
             stack.callback(files.seal_if_lost)
-            services_version = Watermark(newest.services_version)
-            stack.callback(services_version.end)
-            log_tail = LogTail(
-                newest.event, lambda after, limit: seekers.read(partial(reads.events, after=after, limit=limit))
-            )
-            batches = BatchWriter(writing, log_tail.advance, files.check)
-            writer = Writer(batches.write, stopped=log_tail.end)
-            stack.push_async_callback(writer.close)
-            store = cls(
-                _DIALECT,
-                database_id=prepared.database_id,
-                writer=writer,
-                pools=Pools(seekers, listers, counters),
-                log_tail=log_tail,
-                services_version=services_version,
-                resources=stack.pop_all(),
-            )
-            store._writing = writing
-            store._files = files
-            store._path = real_path(path)
-            return store
+            return cls.over(real_path(path), files, begun, writing, Pools(seekers, listers, counters), stack)
+
+    @classmethod
+    def over(
+        cls,
+        path: Path,
+        files: WatchedFiles,
+        begun: Beginning,
+        writing: WritingConnection,
+        pools: Pools[aiosqlite.Connection],
+        resources: AsyncExitStack,
+    ) -> Self:
+        """Return the store over these connections; it takes what is to be closed with it out of `resources`."""
+        services_version = Watermark(begun.services_version)
+        resources.callback(services_version.end)
+        log_tail = LogTail(
+            begun.newest_event, lambda after, limit: pools.seekers.read(partial(reads.events, after=after, limit=limit))
+        )
+        batches = BatchWriter(writing, log_tail.advance, files.check)
+        writer = Writer(batches.write, stopped=log_tail.end)
+        resources.push_async_callback(writer.close)
+        store = cls(
+            _DIALECT,
+            database_id=begun.database_id,
+            writer=writer,
+            pools=pools,
+            log_tail=log_tail,
+            services_version=services_version,
+            resources=resources.pop_all(),
+        )
+        store._writing = writing
+        store._files = files
+        store._path = path
+        return store
 
     # --- The files under it --------------------------------------------------------------------------------------
 
@@ -130,9 +166,9 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             return False
         if was_lost:
             # What was refused may have been committed, before it was seen where to.
-            newest = await self._writing.run(_newest)
-            self._log_tail.advance(newest.event)
-            self._services_version.advance(newest.services_version)
+            begun = await self._writing.run(partial(beginning, self.database_id))
+            self._log_tail.advance(begun.newest_event)
+            self._services_version.advance(begun.services_version)
         return await super().probe()
 
     # --- Services ----------------------------------------------------------------------------------------------
@@ -189,16 +225,7 @@ def _size_of(path: Path) -> StoreSize:
     return StoreSize(database, log, free)
 
 
-class _Newest(NamedTuple):
-    """How far the database has come."""
-
-    event: int
-    services_version: int
-
-
-def _begin(
-    path: Path, held: HeldFile, must_exist: bool, database: sqlite3.Connection
-) -> tuple[Prepared, OpenFiles]:
+def _begin(path: Path, held: HeldFile, must_exist: bool, database: sqlite3.Connection) -> tuple[Prepared, OpenFiles]:
     """Make the database ready."""
     prepared = prepare(path, database, must_exist=must_exist)
     WriteLock.set_up(database)
@@ -210,7 +237,8 @@ def _begin(
         raise StoreCannotOpen(path, f"its log: {fault.strerror}") from None
 
 
-def _newest(database: sqlite3.Connection) -> _Newest:
-    (event,) = database.execute(reads.NEWEST_EVENT).fetchone()
+def beginning(database_id: str, database: sqlite3.Connection) -> Beginning:
+    """Read where a database stands, whose schema is up to date."""
+    (newest_event,) = database.execute(reads.NEWEST_EVENT).fetchone()
     (version,) = database.execute(reads.SERVICES_VERSION).fetchone()
-    return _Newest(event, version)
+    return Beginning(database_id, newest_event, version)
