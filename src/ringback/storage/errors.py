@@ -1,6 +1,5 @@
 """The error for a database that cannot be used at all, in any dialect."""
 
-
 from typing import Final
 
 # The end of a refusal to make what is not there.

@@ -194,9 +194,7 @@ class _Newest(NamedTuple):
     services_version: int
 
 
-def _begin(
-    path: Path, held: HeldFile, must_exist: bool, database: sqlite3.Connection
-) -> tuple[Prepared, OpenFiles]:
+def _begin(path: Path, held: HeldFile, must_exist: bool, database: sqlite3.Connection) -> tuple[Prepared, OpenFiles]:
     """Make the database ready."""
     prepared = prepare(path, database, must_exist=must_exist)
     WriteLock.set_up(database)
