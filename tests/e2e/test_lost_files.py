@@ -5,22 +5,19 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from tests.world.api import Api, refusal_of
 from tests.world.command_line import run
+from tests.world.health import NOT_SERVING, SERVING, HealthWatch
 from tests.world.mounts import bound
 from tests.world.server_process import ServerProcess, serving
 
 pytestmark = pytest.mark.long
-
-SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 # Done to a database in a folder of its own; what is entered is undone when the stack is closed.
 Removal = Callable[[Path, ExitStack], object]
@@ -40,15 +37,6 @@ def arguments(path: Path, *options: str) -> tuple[str, ...]:
 async def serving_on(path: Path, *options: str) -> AsyncIterator[tuple[ServerProcess, Api]]:
     async with serving(*arguments(path, *options)) as server, Api.at(await server.address()) as api:
         yield server, api
-
-
-async def until(api: Api, status: int) -> None:
-    """Return when the health is this."""
-    stub: Any = health_pb2_grpc.HealthStub(api.channel)
-    stream = stub.Watch(health_pb2.HealthCheckRequest())
-    while (await stream.read()).status != status:
-        pass
-    stream.cancel()
 
 
 async def refusal(api: Api) -> str:
@@ -100,7 +88,7 @@ async def test_a_server_without_its_database_serves_no_more(path: Path, remove: 
             await api.add_service()
             await api.create("sip:a@sim.example")
             remove(path, undo)
-            await until(api, NOT_SERVING)
+            await HealthWatch(api).until(NOT_SERVING)
             assert await refusal(api) == "UNAVAILABLE STORAGE_UNAVAILABLE"
             [told] = [line for line in server.log if "the database does not" in line]
             assert f"WARNING the database does not answer: {path} " in told or f"take writes: {path} " in told
@@ -114,8 +102,8 @@ async def test_it_serves_again_when_the_database_is_back(path: Path, remove: Rem
         before = await api.create("sip:a@sim.example")
         with ExitStack() as undo:
             remove(path, undo)
-            await until(api, NOT_SERVING)
-        await until(api, SERVING)
+            await HealthWatch(api).until(NOT_SERVING)
+        await HealthWatch(api).until(SERVING)
         after = await api.create("sip:b@sim.example")
         await server.kill()
     assert await found(path) == {before.callback_id, after.callback_id}
@@ -127,7 +115,7 @@ async def test_what_was_deleted_is_saved_from_the_process(path: Path, tmp_path: 
         await api.add_service()
         ids = {(await api.create(f"sip:{number}@sim.example")).callback_id for number in range(20)}
         delete_folder(path, ExitStack())
-        await until(api, NOT_SERVING)
+        await HealthWatch(api).until(NOT_SERVING)
         save(server.process.pid, tmp_path / "saved")
         await server.stop()
     assert await found(tmp_path / "saved" / path.name) == ids

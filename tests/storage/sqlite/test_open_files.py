@@ -223,8 +223,9 @@ async def test_nothing_is_acknowledged_after_it(path: Path, loss: Loss) -> None:
     await create(store)
     loss(path)
     for _ in range(3):
-        with pytest.raises(StorageUnavailable, match="deleted, moved or changed by another program"):
+        with pytest.raises(StorageUnavailable) as refused:
             await create(store)
+        assert refused.value.told == "the files of the database were deleted, moved or changed by another program"
     with pytest.raises(StorageUnavailable):
         await store.put_service(OTHER_SERVICE)
     assert not await is_good(store)
@@ -326,6 +327,7 @@ async def test_a_stop_does_not_touch_what_is_there_instead(path: Path, loss: Los
 
 async def test_what_is_only_touched_is_not_lost(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = await opened(path)
+    caplog.clear()
     for file in path.parent.iterdir():
         os.utime(file, ns=(1, 1))
         file.chmod(0o640)
@@ -339,6 +341,7 @@ async def test_what_is_only_touched_is_not_lost(path: Path, caplog: pytest.LogCa
 async def test_checkpoints_and_writes_of_others_are_not_losses(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A shell, a backup, and an erasure: all that SQLite itself does with the files."""
     store = await opened(path)
+    caplog.clear()
     with closing(sqlite3.connect(path, isolation_level=None)) as shell:
         for mode in ("PASSIVE", "FULL", "RESTART", "TRUNCATE") * 2:
             for _ in range(3):
@@ -365,6 +368,7 @@ async def test_checkpoints_and_writes_of_others_are_not_losses(path: Path, caplo
 async def test_looks_while_checkpoints_are_made(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A probe comes at any moment of a write."""
     store = await opened(path)
+    caplog.clear()
     over = asyncio.Event()
 
     async def probe() -> None:
