@@ -83,7 +83,10 @@ class HeldFile:
 
 @contextmanager
 def sole_use(path: Path, *, must_exist: bool = False) -> Iterator[HeldFile]:
-    """Hold the lock of the database, which is made, empty, where there is none. Raise `StoreCannotOpen`."""
+    """Hold the lock of the database, which is made, empty, where there is none. Raise `StoreCannotOpen`.
+
+    Nothing is made when it is refused because it must exist.
+    """
     held = HeldFile(_opened(path, create=not must_exist))
     try:
         if not (_lock_whole(held.descriptor) and _is_there(path, held.inode)):
@@ -109,10 +112,11 @@ def _opened(path: Path, *, create: bool) -> int:
             descriptor = os.open(path, flags | os.O_RDONLY)
     except OSError as error:
         raise StoreCannotOpen(path, _reason(path, error)) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise StoreCannotOpen(path, "it is not a file")
-    return descriptor
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and (create or status.st_size):
+        return descriptor
+    os.close(descriptor)
+    raise StoreCannotOpen(path, "it is empty" if stat.S_ISREG(status.st_mode) else "it is not a file")
 
 
 def _reason(path: Path, error: OSError) -> str:

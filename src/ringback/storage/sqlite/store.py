@@ -161,15 +161,16 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
         return super().healthy and not self._files.are_lost
 
     async def probe(self) -> bool:
+        return not self._files.are_lost and await super().probe()
+
+    async def check_health(self) -> None:
         was_lost = self._files.are_lost
-        if not self._files.look_again():
-            return False
-        if was_lost:
+        if self._files.look_again() and was_lost:
             # What was refused may have been committed, before it was seen where to.
             begun = await self._writing.run(partial(beginning, self.database_id))
             self._log_tail.advance(begun.newest_event)
             self._services_version.advance(begun.services_version)
-        return await super().probe()
+        await super().check_health()
 
     # --- Services ----------------------------------------------------------------------------------------------
 

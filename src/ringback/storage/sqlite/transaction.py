@@ -147,7 +147,7 @@ class BatchWriter:
             outcomes, transactions = await self._connection.run(write)
             self._check_files()
         except StorageUnavailable as lost:
-            return [lost for _ in batch]
+            return [lost.again() for _ in batch]
         for transaction in transactions:
             if transaction.newest:
                 self._committed(transaction.newest, transaction.events)
