@@ -24,8 +24,9 @@ from ringback.storage.dialect import Pools
 from ringback.storage.operations import LISTERS, SEEKERS
 from ringback.storage.sqlite import reads
 from ringback.storage.sqlite.connection import CACHED_STATEMENTS, Readers, WritingConnection, _Reader
+from ringback.storage.sqlite.open_files import OpenFiles
 from ringback.storage.sqlite.schema import prepare
-from ringback.storage.sqlite.store import SqliteStore, beginning
+from ringback.storage.sqlite.store import Connections, SqliteStore, newest_of
 
 R = TypeVar("R")
 
@@ -249,6 +250,23 @@ class _Counting:
         return await query(self._reading)
 
 
+class _NoFiles(OpenFiles):
+    """What is in memory is where it was."""
+
+    def __init__(self) -> None:
+        """Look at nothing."""
+
+    @property
+    def are_lost(self) -> bool:
+        return False
+
+    def check(self) -> None:
+        """Find nothing."""
+
+    def look_again(self) -> bool:
+        return True
+
+
 def open_store(cable: Cable) -> SqliteStore:
     """Return the production store; only its connections are others."""
     reading = cast("aiosqlite.Connection", _Reading(cable))
@@ -257,8 +275,8 @@ def open_store(cable: Cable) -> SqliteStore:
         Readers([_Reader(reading) for _ in range(LISTERS)]),
         _Counting(reading),
     )
-    begun = beginning(_DATABASE_ID, cable.disk.raw)
-    return SqliteStore.over(Path(":memory:"), begun, _Writing(cable), pools, AsyncExitStack())
+    connections = Connections(_Writing(cable), pools, _NoFiles())
+    return SqliteStore.over(connections, _DATABASE_ID, newest_of(cable.disk.raw), AsyncExitStack(), Path(":memory:"))
 
 
 @cache
