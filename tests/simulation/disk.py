@@ -27,6 +27,7 @@ from ringback.storage.sqlite.connection import CACHED_STATEMENTS, Readers, Writi
 from ringback.storage.sqlite.open_files import OpenFiles
 from ringback.storage.sqlite.schema import prepare
 from ringback.storage.sqlite.store import Connections, SqliteStore, newest_of
+from ringback.storage.sqlite.transaction import NEWEST_EVENT
 
 R = TypeVar("R")
 
@@ -75,7 +76,7 @@ class Disk:
     """What is stored. It fails while `is_failing`, and by the share of `bad_commits`."""
 
     def __init__(self, dice: random.Random) -> None:
-        self.restore(_empty())
+        self.restore(empty())
         self.bad_commits = 0.0
         self.is_failing = False
         # What failed, and how.
@@ -97,7 +98,7 @@ class Disk:
 
     def newest(self) -> int:
         """Return the number of the newest event."""
-        (newest,) = self.raw.execute(reads.NEWEST_EVENT).fetchone()
+        (newest,) = self.raw.execute(NEWEST_EVENT).fetchone()
         return int(newest)
 
     def draw_failure(self) -> Failure | None:
@@ -205,11 +206,15 @@ class Cable:
         self.disk = disk
         self.is_cut = False
 
-    async def do(self, work: Callable[[], R]) -> R:
+    async def read(self, work: Callable[[], R]) -> R:
         await asyncio.sleep(self.disk.latency_s())
         if self.is_cut:
             raise StorageUnavailable("this server is lost")
-        done = work()
+        return work()
+
+    async def write(self, work: Callable[[], R]) -> R:
+        done = await self.read(work)
+        # What is stored by now, nobody knows of for a while.
         await asyncio.sleep(self.disk.latency_s())
         return done
 
@@ -222,7 +227,7 @@ class _Writing(WritingConnection):
         self._transactions = cast("sqlite3.Connection", _Transactions(cable.disk))
 
     async def run(self, work: Callable[[sqlite3.Connection], R]) -> R:
-        return await self._cable.do(lambda: work(self._transactions))
+        return await self._cable.write(lambda: work(self._transactions))
 
 
 class _Reading:
@@ -232,7 +237,7 @@ class _Reading:
         self._cable = cable
 
     async def execute_fetchall(self, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
-        return await self._cable.do(lambda: self._read(statement, values))
+        return await self._cable.read(lambda: self._read(statement, values))
 
     def _read(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
         if statement is reads.QUEUE:
@@ -280,7 +285,7 @@ def open_store(cable: Cable) -> SqliteStore:
 
 
 @cache
-def _empty() -> bytes:
+def empty() -> bytes:
     """Return an empty database with the schema of today."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ringback.db"

@@ -26,7 +26,7 @@ from ringback.storage.sqlite.connection import ReaderForEach, Readers, WritingCo
 from ringback.storage.sqlite.open_files import CheckedReads, OpenFiles
 from ringback.storage.sqlite.schema import prepare, refusals
 from ringback.storage.sqlite.sole_use import HeldFile, real_path, sole_use
-from ringback.storage.sqlite.transaction import BatchWriter, Operation, probe
+from ringback.storage.sqlite.transaction import NEWEST_EVENT, BatchWriter, Operation, probe
 from ringback.storage.sqlite.write_lock import WriteLock
 from ringback.storage.store import SqlStore
 from ringback.storage.watermark import Watermark
@@ -224,6 +224,6 @@ def _begin(path: Path, held: HeldFile, must_exist: bool, database: sqlite3.Conne
 
 
 def newest_of(database: sqlite3.Connection) -> Newest:
-    (event,) = database.execute(reads.NEWEST_EVENT).fetchone()
+    (event,) = database.execute(NEWEST_EVENT).fetchone()
     (version,) = database.execute(reads.SERVICES_VERSION).fetchone()
     return Newest(event, version)

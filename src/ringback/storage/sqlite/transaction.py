@@ -27,6 +27,8 @@ R = TypeVar("R")
 # Rows per INSERT. Every statement releases the interpreter's lock and has to get it back from a busy event loop,
 # so few large ones are much faster; SQLite may allow no more than 999 parameters in one.
 ROWS_PER_INSERT: Final = 32
+# SQLite's own table of AUTOINCREMENT: it has the last number also when the log is empty.
+NEWEST_EVENT: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'"
 # It has the database for itself; see the schema.
 _SERVER: Final = 0
 _COUNT_UP: Final = f"""
@@ -165,8 +167,17 @@ def _write(
     except sqlite3.Error as error:
         _try_to_roll_back(database)
         revisions.clear()
-        return [unavailable(error) for _ in batch], []
+        return [unavailable(error) for _ in batch], _what_is_there(transaction)
     return outcomes, [transaction]
+
+
+def _what_is_there(failed: Transaction) -> list[Transaction]:
+    """Return one that tells how far the log is: what a commit has stored is not known when it fails."""
+    with suppress(sqlite3.Error):
+        (failed.newest,) = failed.database.execute(NEWEST_EVENT).fetchone()
+        failed.events.clear()  # they are read by those who need them
+        return [failed]
+    return []
 
 
 def _write_each(
