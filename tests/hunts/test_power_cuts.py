@@ -1,0 +1,41 @@
+"""The hunt for what a power cut takes away: it finds planted faults, and nothing in what is there."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.hunts import lone_store, power_cuts
+from tests.hunts.disk import Disk
+from tests.hunts.remains import Promised
+from tests.hunts.write_log import Step, WriteLog, build_shim
+
+_CALLBACKS: Final = 3
+
+
+async def cut(folder: Path, fault: str) -> power_cuts.Cuts:
+    (data := folder / "data").mkdir()
+    disk, log = Disk(data), WriteLog(build_shim(folder), folder / "writes", data)
+    command = [sys.executable, lone_store.__file__, data / power_cuts.NAME, log.path, str(_CALLBACKS), fault]
+    subprocess.run(command, check=True, env=os.environ | log.environment)
+    records = list(log.records())
+    first = next(number for number, record in enumerate(records) if record.step is Step.MARK)
+    cuts = power_cuts.Cuts(disk, Promised(), folder, random.Random(1), losses=0.5)
+    await cuts.play(records, first)
+    return cuts
+
+
+async def test_a_store_keeps_what_it_has_acknowledged(tmp_path: Path) -> None:
+    cuts = await cut(tmp_path, "none")
+    assert cuts.findings == []
+    assert len(cuts.promised.revisions) == _CALLBACKS
+
+
+@pytest.mark.parametrize("fault", ["unflushed", "early"])
+async def test_a_store_that_acknowledges_too_early_is_found(tmp_path: Path, fault: str) -> None:
+    cuts = await cut(tmp_path, fault)
+    assert any("was acknowledged in revision 1, and is there in none" in finding for finding in cuts.findings)
