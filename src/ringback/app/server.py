@@ -65,7 +65,7 @@ class App:
         """
         files = secured(settings)
         check_files(settings)
-        store = await open_store(settings.database)
+        store = await open_store(settings.database, must_exist=settings.must_exist)
         app = cls(settings, store, files, tracer_of(tracers))
         try:
             await app._start()

@@ -14,6 +14,7 @@ from ringback.domain.service import Service
 from ringback.ports.values import Demand, History, StoreSize
 from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.log_tail import LogTail
+from ringback.storage.naming import tell_of_new
 from ringback.storage.operations import LISTERS, SEEKERS, Noting, ServiceRevision, Term
 from ringback.storage.postgres import (
     calls,
@@ -65,7 +66,7 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
     """The `Store` in a PostgreSQL database. Made by `open`; has connections, so it must be closed."""
 
     @classmethod
-    async def open(cls, url: str) -> Self:
+    async def open(cls, url: str, *, must_exist: bool = False) -> Self:
         """Open the database at `postgresql://…`, and create what is missing in it. Raise `StoreCannotOpen`.
 
         Any number of servers may do so at the same time. The URL is libpq's: several hosts, TLS and so on. One option
@@ -73,7 +74,9 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
         unaware of prepared statements (PgBouncer before 1.21).
         """
         address = Address.parse(url)
-        database_id = await prepare(address)
+        database_id, is_new = await prepare(address, must_exist=must_exist)
+        if is_new:
+            tell_of_new(address)
         services_version = Watermark(0)
 
         async with AsyncExitStack() as stack:

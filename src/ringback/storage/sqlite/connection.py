@@ -36,6 +36,10 @@ def _options() -> dict[str, Any]:
     return {"timeout": BUSY_TIMEOUT_S, "isolation_level": None, "cached_statements": CACHED_STATEMENTS}
 
 
+def _url_of(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=rw"
+
+
 # --- Writing ---------------------------------------------------------------------------------------------------
 
 
@@ -80,8 +84,8 @@ class _Reader:
     @classmethod
     @asynccontextmanager
     async def open(cls, path: Path) -> AsyncIterator[Self]:
-        """Connect. Raise `sqlite3.Error`."""
-        async with aiosqlite.connect(path, **_options()) as connection:
+        """Connect. Raise `sqlite3.Error`, also when there is no file: it must not be made by who reads."""
+        async with aiosqlite.connect(_url_of(path), uri=True, **_options()) as connection:
             reader = cls(connection)
             await connection.execute_fetchall("PRAGMA query_only = ON")
             await connection.set_progress_handler(reader.is_late, _STEPS)
@@ -190,8 +194,10 @@ class Readers:
 class ReaderForEach:
     """A connection for each query that takes long, so that it holds up no other."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, check_files: Callable[[], None]) -> None:
+        """`check_files` raises `StorageUnavailable` when the path no longer leads to the database."""
         self._path = path
+        self._check_files = check_files
         self._readers: set[_Reader] = set()
         self._over = asyncio.Event()
         self._closed = False
@@ -207,13 +213,16 @@ class ReaderForEach:
     async def read(self, query: Query[R]) -> R:
         if self._closed:
             raise StorageUnavailable("the database is closed")
+        self._check_files()
         try:
             async with _Reader.open(self._path) as reader:
-                return await self._run(reader, query)
+                result = await self._run(reader, query)
         except sqlite3.Error as error:
             if is_outage(error):
                 raise unavailable(error) from error
             raise
+        self._check_files()
+        return result
 
     async def _run(self, reader: _Reader, query: Query[R]) -> R:
         self._readers.add(reader)

@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ringback.domain.callback import Callback
+from ringback.domain.errors import StorageUnavailable
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.ports.values import EventKind, LoggedEvent
 from ringback.storage.callback_row import Row
@@ -105,17 +106,31 @@ probe = each(_probe)
 class BatchWriter:
     """A writer of batches over one connection."""
 
-    def __init__(self, connection: WritingConnection, committed: Callable[[int, Sequence[LoggedEvent]], None]) -> None:
-        """`committed` gets, after each transaction that has logged something, the newest number and the new entries."""
+    def __init__(
+        self,
+        connection: WritingConnection,
+        committed: Callable[[int, Sequence[LoggedEvent]], None],
+        check_files: Callable[[], None],
+    ) -> None:
+        """`committed` gets, after each transaction that has logged something, the newest number and the new entries.
+
+        `check_files` raises `StorageUnavailable` when what is written would be lost, or what was written just now is.
+        """
         self._connection = connection
         self._committed = committed
+        self._check_files = check_files
         self._lock = WriteLock()
         # See `Transaction`. Used on the thread of the connection.
         self._revisions: dict[str, int | None] = {}
 
     async def write(self, batch: Sequence[Submission[Operation[Any, Any]]]) -> Sequence[object]:
         write = partial(_write, batch, self._lock, self._revisions)
-        outcomes, transactions = await self._connection.run(write)
+        try:
+            self._check_files()
+            outcomes, transactions = await self._connection.run(write)
+            self._check_files()
+        except StorageUnavailable as lost:
+            return [lost for _ in batch]
         for transaction in transactions:
             if transaction.newest:
                 self._committed(transaction.newest, transaction.events)
