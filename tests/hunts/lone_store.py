@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # it is run as a plain script
 
@@ -25,10 +25,11 @@ class Unflushed(sqlite3.Connection):
 
 
 class Early(sqlite3.Connection):
+    # Once the database is ready. A transaction that is still open is rolled back before the next one.
+    instead: ClassVar[dict[str, str]] = {}
+
     def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
-        # A transaction that is still open is rolled back before the next one.
-        later = {"COMMIT": "SELECT 'not yet'", "ROLLBACK": "COMMIT"}
-        return super().execute(later.get(sql, sql), *parameters)
+        return super().execute(self.instead.get(sql, sql), *parameters)
 
 
 _FAULTS: Final = {"none": sqlite3.Connection, "unflushed": Unflushed, "early": Early}
@@ -36,6 +37,7 @@ _FAULTS: Final = {"none": sqlite3.Connection, "unflushed": Unflushed, "early": E
 
 async def _create(database: Path, log: Path, callbacks: int) -> None:
     store = await SqliteStore.open(database)
+    Early.instead.update({"COMMIT": "SELECT 'not yet'", "ROLLBACK": "COMMIT"})
     try:
         await store.put_service(SERVICE)
         mark(log, {"service": SERVICE.service_id})

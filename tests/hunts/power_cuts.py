@@ -2,9 +2,10 @@
 
     python tests/hunts/power_cuts.py --acts 100 --losses 2
 
-Servers run on databases of all kinds, and all that they do to the files is logged (write_log.c), together with what their
-clients were told. Then the log is played, and after every single change a store opens what a power cut would have
-left at that moment: everything that was written until then, and also less, where it was not flushed (disk.py).
+Servers run on databases of all kinds, and all that they do to the files is logged (write_log.c), together with what
+their clients were told. Then the log is played, and after every single change what a power cut would have left at that
+moment is opened as a server does: everything that was written until then, and also less, where it was not flushed
+(disk.py).
 """
 
 import asyncio
@@ -205,10 +206,10 @@ class Cuts:
                 self.promised.take(json.loads(record.data))
             elif self.disk.take(record) and number >= first:
                 self.whole += 1
-                await self._judge(self.disk.now(), f"after change {number}", lossy=False)
+                self._judge(self.disk.now(), f"after change {number}", lossy=False)
                 for _ in range(self._losses_now()):
                     self.lossy += 1
-                    await self._judge(self.disk.remains(self.dice), f"after change {number}, with losses", lossy=True)
+                    self._judge(self.disk.remains(self.dice), f"after change {number}, with losses", lossy=True)
                 if self.whole % every == 0:
                     self.started += 1
                     await self._start(self.disk.remains(self.dice), f"after change {number}")
@@ -217,20 +218,20 @@ class Cuts:
         certain, chance = divmod(self.losses, 1)
         return int(certain) + (self.dice.random() < chance)
 
-    async def _judge(self, files: Files, moment: str, *, lossy: bool) -> None:
-        remains = await self._remains(NAME, files, lossy=lossy)
+    def _judge(self, files: Files, moment: str, *, lossy: bool) -> None:
+        remains = self._remains(NAME, files, lossy=lossy)
         broken = [*self.promised.broken_by(remains), *self.promised.broken_by_files(files, NAME)]
         for name in self.promised.copies:
-            copy = await self._remains(name, files, lossy=lossy) if name in files else None
+            copy = self._remains(name, files, lossy=lossy) if name in files else None
             broken += self.promised.broken_by_copy(name, copy)
         self.findings += [f"{moment}: {fault}" for fault in broken]
 
-    async def _remains(self, name: str, files: Files, *, lossy: bool) -> Remains:
+    def _remains(self, name: str, files: Files, *, lossy: bool) -> Remains:
         """Return what a store finds there; most states differ from the one before in one of the files only."""
         own = {file: content for file, content in files.items() if file.startswith(name)}
         known = self._read.get((name, lossy))
         if known is None or known[0] != own:
-            known = self._read[name, lossy] = own, await read(self._laid_out(own) / name)
+            known = self._read[name, lossy] = own, read(self._laid_out(own) / name)
         return known[1]
 
     def _laid_out(self, files: Files) -> Path:
@@ -277,12 +278,10 @@ async def hunt(folder: Path, names: Sequence[str], *, acts: int, losses: float, 
     return Report({**facts, "power cuts": f"at {moments:,} moments, {states:,} states of the disk"}, findings)
 
 
-async def _hunt_in(
-    folder: Path, shim: Path, name: str, size: Size, dice: random.Random
-) -> tuple[Cuts, Sequence[str]]:
+async def _hunt_in(folder: Path, shim: Path, name: str, size: Size, dice: random.Random) -> tuple[Cuts, Sequence[str]]:
     promised = Promised()
     (data := folder / "data").mkdir()
-    options = _QUICK
+    options: tuple[str, ...] = _QUICK
     if name == OLD:
         copy_of_database(data)
         open_ones = {each["callback_id"]: each["revision"] for each in SAID["callbacks"] if "end_time" not in each}
@@ -300,7 +299,9 @@ async def _hunt_in(
 
 @click.command()
 @click.option("--acts", default=16, show_default=True, help="How much is done to each database.")
-@click.option("--losses", default=0.5, show_default=True, help="How many states with losses to look at for each change.")
+@click.option(
+    "--losses", default=0.5, show_default=True, help="How many states with losses to look at for each change."
+)
 @click.option("--starts", default=3, show_default=True, help="On how many states of each database to start a server.")
 @click.option("--seed", default=1, show_default=True, help="Repeats the same losses (the timing is the machine's).")
 @click.option("--database", "names", multiple=True, type=click.Choice(list(DATABASES)), help="Only such ones.")

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ringback.domain.filter import MATCH_ALL
 from ringback.storage.errors import StoreCannotOpen
-from ringback.storage.sqlite import SqliteStore
+from ringback.storage.sqlite.schema import prepare, refusals
+from ringback.storage.sqlite.sole_use import sole_use
 
-_PAGE: Final = 1000
-# How many of the newest events are compared with their callbacks: more than one transaction has.
-_NEWEST: Final = 100
+# Each change of a callback is an event, and none is forgotten so soon.
+_LOGGED: Final = """
+    SELECT callback_id, revision, (SELECT count(*) FROM event WHERE event.callback_id = callback.callback_id)
+    FROM callback
+"""
 # What the server keeps in the files of a database: all that an erasure has to reach.
 _OWN: Final = ("", "-wal", "-journal")
 
@@ -94,41 +96,32 @@ def _missing(promised: Mapping[str, int], remains: Remains) -> Iterator[str]:
             yield f"{callback_id} was acknowledged in revision {revision}, and is there in {found or 'none'}"
 
 
-async def read(database: Path) -> Remains:
-    """Open the database as a server does, read all of it, close it, and have SQLite check it."""
+def read(database: Path) -> Remains:
+    """Open the database as a server does that starts on it, read what is there, close it, and have SQLite check it."""
     try:
-        store = await SqliteStore.open(database)
+        with sole_use(database), refusals(database), closing(_connected(database)) as connection:
+            prepare(database, connection)
+            logged = list(connection.execute(_LOGGED))
+            services = frozenset(service_id for (service_id,) in connection.execute("SELECT service_id FROM service"))
     except StoreCannotOpen as refusal:
         return Remains({}, frozenset(), (str(refusal),))
-    try:
-        revisions = await _revisions(store)
-        newest = (await store.history()).newest
-        events = await store.events(max(0, newest - _NEWEST), _NEWEST)
-        services = frozenset(service.service_id for service in (await store.services()).services)
-    finally:
-        await store.close()
-    logged = {event.callback.callback_id: event.callback.revision for event in events}
     faults = [
-        f"{callback_id} is there in revision {revisions[callback_id]}, and was logged in {revision}"
-        for callback_id, revision in logged.items()
-        if revisions.get(callback_id, revision) != revision  # none when it was erased
+        f"{callback_id} is there in revision {revision}, and has {events} events"
+        for callback_id, revision, events in logged
+        if revision != events
     ]
+    revisions = {callback_id: revision for callback_id, revision, _ in logged}
     return Remains(revisions, services, (*faults, *_faults_by_sqlite(database)))
 
 
-async def _revisions(store: SqliteStore) -> dict[str, int]:
-    found: dict[str, int] = {}
-    more = True
-    while more:
-        page = await store.snapshot(MATCH_ALL, max(found, default=""), _PAGE)
-        found |= {callback.callback_id: callback.revision for callback in page.callbacks}
-        more = page.more
-    return found
+def _connected(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(database, isolation_level=None)
 
 
 def _faults_by_sqlite(database: Path) -> Iterator[str]:
-    with closing(sqlite3.connect(database)) as connection:
-        for check in ("integrity_check", "foreign_key_check"):
-            for found in connection.execute(f"PRAGMA {check}"):
-                if found != ("ok",):
-                    yield f"{check}: {found}"
+    try:
+        with closing(_connected(database)) as connection:
+            for check in ("integrity_check", "foreign_key_check"):
+                yield from (f"{check}: {found}" for found in connection.execute(f"PRAGMA {check}") if found != ("ok",))
+    except sqlite3.DatabaseError as fault:
+        yield f"it cannot be checked: {fault}"

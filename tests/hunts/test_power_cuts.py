@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,17 +13,22 @@ import pytest
 from tests.hunts import lone_store, power_cuts
 from tests.hunts.disk import Disk
 from tests.hunts.remains import Promised
-from tests.hunts.write_log import Step, WriteLog, build_shim
+from tests.hunts.write_log import Record, Step, WriteLog, build_shim
 
 _CALLBACKS: Final = 3
 
 
-async def cut(folder: Path, fault: str) -> power_cuts.Cuts:
+def logged(folder: Path, fault: str) -> tuple[Disk, Sequence[Record]]:
+    """Return what a store writes, and the disk on which it begins."""
     (data := folder / "data").mkdir()
     disk, log = Disk(data), WriteLog(build_shim(folder), folder / "writes", data)
-    command = [sys.executable, lone_store.__file__, data / power_cuts.NAME, log.path, str(_CALLBACKS), fault]
-    subprocess.run(command, check=True, env=os.environ | log.environment)
-    records = list(log.records())
+    arguments = (data / power_cuts.NAME, log.path, str(_CALLBACKS), fault)
+    subprocess.run([sys.executable, lone_store.__file__, *arguments], check=True, env=os.environ | log.environment)
+    return disk, list(log.records())
+
+
+async def cut(folder: Path, fault: str) -> power_cuts.Cuts:
+    disk, records = logged(folder, fault)
     first = next(number for number, record in enumerate(records) if record.step is Step.MARK)
     cuts = power_cuts.Cuts(disk, Promised(), folder, random.Random(1), losses=0.5)
     await cuts.play(records, first)
