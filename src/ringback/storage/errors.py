@@ -1,4 +1,9 @@
-"""The error for a database that cannot be used at all, in any dialect."""
+"""The error for a database that cannot be used at all, in any dialect, and how others begin."""
+
+from typing import Final
+
+# What caused it follows.
+NOT_TAKEN: Final = "the database did not take the request"
 
 
 from typing import Final

@@ -13,7 +13,9 @@ from ringback.domain.callback import Callback, State
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import OutcomeReport
+from ringback.ports.values import Extension
 from tests.world.samples import seconds
+from tests.world.stopping_store import StoppingStore
 from tests.world.use_cases import MONDAY_9, OFFICE_HOURS, World
 
 
@@ -156,6 +158,29 @@ async def test_leases_of_a_dialer_that_died_with_the_process_are_closed_at_the_s
     assert await world.scheduler.release_orphans("somebody else", world.clock.now()) == 0
     assert await world.scheduler.release_orphans("test", world.clock.now()) == 1
     assert await world.state(leased) is State.QUEUED
+
+
+async def test_what_was_decided_and_not_stored_is_told_to_nobody(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The process stands still between the two, and the dialer extends its lease meanwhile, at another server."""
+    stopping = StoppingStore(world.store)
+    world.scheduler._store = stopping
+    callback = await in_call(world)
+    now = world.clock.pass_time(seconds(30))
+    async with stopping.stopped("apply", world.scheduler.run_once(now), after=False):
+        held = await world.callback_queries.get(ANYBODY, callback.callback_id)
+        assert held.lease is not None
+        longer = Extension(callback.callback_id, held.lease.fencing_token, now + seconds(30))
+        assert await world.store.extend([longer]) == [True]
+    assert await world.state(callback) is State.CONNECTED
+    assert not [line for line in caplog.messages if "was lost with" in line]
+    assert world.scheduler.moved[Work.LAPSED] == 0
+
+    await world.run_until(seconds(30))
+    assert [line for line in caplog.messages if "was lost with" in line] == [
+        f"dialer test was lost with callback {callback.callback_id}: CONNECTED becomes COMPLETED"
+    ]
 
 
 # --- Opening hours ---------------------------------------------------------------------------------------------

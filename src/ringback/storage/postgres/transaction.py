@@ -20,7 +20,7 @@ from typing import Any, Final, Generic, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from ringback.domain.errors import StorageUnavailable
+from ringback.domain.errors import StorageFault, StorageUnavailable
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.storage.callback_row import Row
 from ringback.storage.comparison import Held, Overlay, PhoneRow
@@ -107,6 +107,14 @@ _APPEND: Final = f"""
 _NOTIFY: Final = f"""
     SELECT pg_notify($1, concat({NEWEST_EVENT}, ' ', (SELECT services_version FROM ringback)))
 """  # noqa: S608 - SQL of ours
+
+
+# No call has such a key; each server has its own.
+_PAD: Final = """
+    INSERT INTO kept_call (callback_id, lease_fencing, dialer, owner, kept_until_us, body)
+    VALUES ('', $1, '', '', 0, $2)
+"""
+_UNPAD: Final = "DELETE FROM kept_call WHERE callback_id = '' AND lease_fencing = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,9 +307,13 @@ def each(
     return PostgresOperation(run_all, locks)
 
 
-async def _probe(transaction: PostgresTransaction, _: None) -> None:
-    """Write something that means nothing."""
+async def _probe(transaction: PostgresTransaction, padding_bytes: int) -> None:
+    """Write something that means nothing. The padding is gone when the transaction ends; the file has grown for it."""
     await transaction.send("UPDATE ringback SET probes = probes + 1")
+    if padding_bytes:
+        padding = secrets.token_hex(padding_bytes // 2)  # what repeats itself would be compressed
+        await transaction.send(_PAD, transaction.server, padding)
+        await transaction.send(_UNPAD, transaction.server)
 
 
 probe = each(_probe)
@@ -326,7 +338,7 @@ class PostgresBatchWriter:
         try:
             return await self._transact(batch)
         except StorageUnavailable as away:
-            return [StorageUnavailable(str(away), told=away.told) for _ in batch]
+            return [away.again() for _ in batch]
         except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
             if len(batch) > 1:
                 return [await self._write_alone(submission) for submission in batch]
@@ -346,7 +358,7 @@ class PostgresBatchWriter:
         if isinstance(rival, psycopg.IntegrityError):
             return rival
         told = f"others were faster {_ATTEMPTS} times"
-        return StorageUnavailable(f"{told}: {_without_values(rival)}", told=told)
+        return StorageUnavailable(f"{told}: {_without_values(rival)}", told=told, fault=StorageFault.RIVALRY)
 
     async def _transact(self, batch: Sequence[_Submission]) -> list[Any]:
         return await self._link.run(lambda connection: self._run(connection, batch), WRITE_LIMIT_S)

@@ -16,7 +16,8 @@ from typing import Any, Final, Self, TypeVar
 
 import aiosqlite
 
-from ringback.domain.errors import StorageUnavailable
+from ringback.domain.errors import StorageFault, StorageUnavailable
+from ringback.storage.errors import NOT_TAKEN
 from ringback.storage.operations import COUNT_LIMIT_S, READ_LIMIT_S
 
 R = TypeVar("R")
@@ -29,6 +30,10 @@ CACHED_STATEMENTS = 512
 # Steps of SQLite's virtual machine between two looks at the clock: some tens of milliseconds. Each look needs the
 # interpreter's lock, for which it may have to wait.
 _STEPS: Final = 1_000_000
+# A statement that is not over by then, although it was interrupted, waits for the disk.
+HANG_S: Final = 2.0
+_PLAIN_CODE: Final = 0xFF
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def _options() -> dict[str, Any]:
@@ -137,7 +142,11 @@ class Readers:
         reader = self._idle.pop() if self._idle else await self._wait_for_reader()
         give_back = self._give_back
         try:
-            return await reader.run(query, READ_LIMIT_S)
+            async with asyncio.timeout(READ_LIMIT_S + HANG_S):
+                return await reader.run(query, READ_LIMIT_S)
+        except TimeoutError:
+            give_back = self._abandon
+            raise StorageUnavailable("the database does not answer: its disk hangs") from None
         except asyncio.CancelledError:
             give_back = self._abandon
             raise
@@ -250,12 +259,19 @@ async def ask(
 # --- Errors ----------------------------------------------------------------------------------------------------
 
 
+def plain_code(error: BaseException | None) -> int | None:
+    """Return the code of an error of SQLite: the extended ones have the plain one in their last byte."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & _PLAIN_CODE
+
+
 def is_outage(error: Exception) -> bool:
     """Return whether the database is at fault (away, full, locked, broken) rather than the code."""
     return isinstance(error, sqlite3.OperationalError | sqlite3.InternalError) or type(error) is sqlite3.DatabaseError
 
 
 def unavailable(error: Exception) -> StorageUnavailable:
-    refusal = StorageUnavailable(f"the database did not take the request: {error}")
+    fault = StorageFault.DAMAGE if plain_code(error) in _DAMAGE else StorageFault.OUTAGE
+    refusal = StorageUnavailable(f"{NOT_TAKEN}: {error}", fault=fault)
     refusal.__cause__ = error
     return refusal
