@@ -1,4 +1,4 @@
-"""A store without a server: it creates callbacks, and notes in a log of writes which of them were acknowledged.
+"""A store without a server: it creates callbacks, erases the last one, and notes in a log what it has acknowledged.
 
     python tests/hunts/lone_store.py DATABASE LOG CALLBACKS FAULT
 
@@ -14,9 +14,10 @@ from typing import Any, ClassVar, Final
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # it is run as a plain script
 
+from ringback.domain.callback import Callback
 from ringback.storage.sqlite import SqliteStore, connection
 from tests.hunts.write_log import mark
-from tests.world.samples import SERVICE, new
+from tests.world.samples import NOW, SERVICE, new
 
 
 class Unflushed(sqlite3.Connection):
@@ -32,6 +33,7 @@ class Early(sqlite3.Connection):
         return super().execute(self.instead.get(sql, sql), *parameters)
 
 
+_ENOUGH: Final = 1000
 _FAULTS: Final = {"none": sqlite3.Connection, "unflushed": Unflushed, "early": Early}
 
 
@@ -45,8 +47,19 @@ async def _create(database: Path, log: Path, callbacks: int) -> None:
             callback = new()
             await store.create([callback])
             mark(log, {"holds": {callback.callback_id: callback.revision}})
+        Early.instead.clear()
+        await _erase(store, callback, log)
     finally:
         await store.close()
+
+
+async def _erase(store: SqliteStore, callback: Callback, log: Path) -> None:
+    mark(log, {"erasing": [callback.callback_id]})
+    owners = await store.event_owners(0, _ENOUGH)
+    await store.redact([number for number, callback_id in owners if callback_id == callback.callback_id])
+    await store.erase([callback], NOW, "")
+    await store.forget_phone(callback.phone)
+    mark(log, {"erased": [callback.callback_id], "target": callback.dial_target})
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ moment is opened as a server does: everything that was written until then, and a
 
 import asyncio
 import json
+import logging
 import random
 import shutil
 import sys
@@ -200,7 +201,7 @@ class Cuts:
     async def play(self, records: Sequence[Record], first: int = 0) -> None:
         """Play all, and judge what there would be after each from the `first` one on."""
         changes = sum(record.step is not Step.MARK for record in records)
-        every = max(1, changes // self.starts) if self.starts else changes + 1
+        every = max(1, changes // (self.starts + 1)) if self.starts else changes + 1
         for number, record in enumerate(records):
             if record.step is Step.MARK:
                 self.promised.take(json.loads(record.data))
@@ -284,7 +285,7 @@ async def _hunt_in(folder: Path, shim: Path, name: str, size: Size, dice: random
     options: tuple[str, ...] = _QUICK
     if name == OLD:
         copy_of_database(data)
-        open_ones = {each["callback_id"]: each["revision"] for each in SAID["callbacks"] if "end_time" not in each}
+        open_ones = {each["callback_id"]: int(each["revision"]) for each in SAID["callbacks"] if "end_time" not in each}
         promised.take({"holds": open_ones})
         options += ("--keep-ended-days", "0.1")
     stage = Stage(folder, shim, dice, options)
@@ -307,6 +308,7 @@ async def _hunt_in(folder: Path, shim: Path, name: str, size: Size, dice: random
 @click.option("--database", "names", multiple=True, type=click.Choice(list(DATABASES)), help="Only such ones.")
 def main(acts: int, losses: float, starts: int, seed: int, names: Sequence[str]) -> None:
     """Cut the power between any two writes of a server, and look for what was acknowledged."""
+    logging.getLogger("ringback").setLevel(logging.ERROR)  # of each backup that is opened it is told that it is one
     in_memory = _IN_MEMORY if _IN_MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="ringback-power-", dir=in_memory) as folder:
         sought = hunt(Path(folder), names or tuple(DATABASES), acts=acts, losses=losses, starts=starts, seed=seed)

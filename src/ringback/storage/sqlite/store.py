@@ -155,7 +155,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
         await super().forget_phone(phone)
         for _ in range(_ATTEMPTS):
             self._files.check()
-            if await self._writing.run(erasure.empty_write_ahead_log):
+            if await self._writing.run(partial(erasure.empty_write_ahead_log, self._path)):
                 return
             await asyncio.sleep(_PAUSE_S)
         raise StorageUnavailable("another process, such as a backup, still reads an earlier state: repeat the request")
@@ -196,9 +196,7 @@ class _Newest(NamedTuple):
     services_version: int
 
 
-def _begin(
-    path: Path, held: HeldFile, must_exist: bool, database: sqlite3.Connection
-) -> tuple[Prepared, OpenFiles]:
+def _begin(path: Path, held: HeldFile, must_exist: bool, database: sqlite3.Connection) -> tuple[Prepared, OpenFiles]:
     """Make the database ready."""
     prepared = prepare(path, database, must_exist=must_exist)
     WriteLock.set_up(database)
