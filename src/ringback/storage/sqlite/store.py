@@ -180,7 +180,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
         await super().forget_phone(phone)
         for _ in range(_ATTEMPTS):
             self._files.check()
-            if await self._writing.run(erasure.empty_write_ahead_log):
+            if await self._writing.run(partial(erasure.empty_write_ahead_log, self._path)):
                 return
             await asyncio.sleep(_PAUSE_S)
         raise StorageUnavailable("another process, such as a backup, still reads an earlier state: repeat the request")
