@@ -3,6 +3,7 @@
 Where PostgreSQL is not installed, the tests that need it are skipped, and say so; not in CI (`CI=true`).
 """
 
+import asyncio
 import os
 import shutil
 import signal
@@ -140,6 +141,13 @@ class Cluster:
         for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
             with suppress(ProcessLookupError):  # it has ended since
                 os.kill(int(child), number)
+
+
+async def until_waiting(cluster: Cluster, count: int) -> None:
+    """Return when so many transactions wait for a lock."""
+    waiting = f"SELECT 1 FROM pg_locks WHERE NOT granted OFFSET {count - 1}"
+    while not await asyncio.to_thread(cluster.execute, waiting):
+        pass
 
 
 def binaries() -> Path:

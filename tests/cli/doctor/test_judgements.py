@@ -335,7 +335,12 @@ def changed(**facts: object) -> PostgresFacts:
         ({"may_create": False, "schema_version": 5}, "rights", FAILED),
         ({"tables_of_others": ["event"]}, "rights", WARNING),
         ({"durability": {"fsync": "off"}}, "durability", FAILED),
-        ({"durability": {"synchronous_commit": "off"}}, "durability", FAILED),
+        ({"durability": {"synchronous_commit": "off"}}, "durability", OK),
+        (
+            {"durability": {"synchronous_commit": "local", "synchronous_standby_names": "standby"}},
+            "durability",
+            WARNING,
+        ),
         ({"durability": {"synchronous_standby_names": "b"}}, "standby", FAILED),
         ({"standbys": [Standby("b", "streaming", "sync", 0.1)]}, "standby", OK),
         ({"standbys": [Standby("b", "streaming", "async", None)]}, "standby", WARNING),
