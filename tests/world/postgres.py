@@ -48,7 +48,7 @@ class Cluster:
             raise
         return cluster
 
-    def new_standby(self) -> "Cluster":
+    def new_standby(self, *, waits: bool = True) -> "Cluster":
         """Start one that follows this one, which from now on waits for it at every commit."""
         standby = self._in_new_folder()
         try:
@@ -59,8 +59,9 @@ class Cluster:
         except BaseException:
             standby.destroy()
             raise
-        self.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
-        self.execute("SELECT pg_reload_conf()")
+        if waits:
+            self.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+            self.execute("SELECT pg_reload_conf()")
         return standby
 
     @classmethod
