@@ -11,10 +11,16 @@ from psycopg.pq import TransactionStatus
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.storage.event_row import mark_of
-from ringback.storage.postgres.connection import RIVALRY, Connection, Link
+from ringback.storage.postgres.connection import RIVALRY, Connection, Link, unavailable
 from ringback.storage.postgres.continuity import Continuity
 from ringback.storage.postgres.doubt import CommitInDoubt, Doubt
-from ringback.storage.postgres.transaction import NEWEST_EVENT, Locks, PostgresOperation, PostgresTransaction
+from ringback.storage.postgres.transaction import (
+    NEWEST_EVENT,
+    WRITE_NOTHING,
+    Locks,
+    PostgresOperation,
+    PostgresTransaction,
+)
 from ringback.storage.writer import Submission, places_by_operation
 
 _log = logging.getLogger(__name__)
@@ -59,6 +65,7 @@ class PostgresBatchWriter:
         self._server = secrets.randbits(_SERVER_BITS)
         # Nothing is written before this is settled.
         self._doubt: Doubt | None = None
+        self._now_s = asyncio.get_running_loop().time
 
     async def write(self, batch: Sequence[_Submission]) -> Sequence[Any]:
         """Return the outcome of each. When one fails unexpectedly, all are rolled back and tried again, each alone."""
@@ -89,21 +96,21 @@ class PostgresBatchWriter:
 
     async def _transact(self, batch: Sequence[_Submission]) -> Sequence[Any]:
         """Write the batch in one transaction, and return its outcomes. Raise `StorageUnavailable`, or what failed."""
-        now_s = asyncio.get_running_loop().time
-        deadline_s = now_s() + WRITE_LIMIT_S
+        deadline_s = self._now_s() + WRITE_LIMIT_S
+        if self._doubt is not None:
+            await self._settle(self._doubt, deadline_s)
         try:
-            return await self._link.run(lambda connection: self._run(connection, batch), WRITE_LIMIT_S)
+            return await self._link.run(lambda connection: self._run(connection, batch), deadline_s - self._now_s())
         except CommitInDoubt as lost:
-            doubt = lost.doubt
-            if doubt.entry is None:
-                raise _lost_in_commit(lost) from lost.__cause__
+            doubt, cause = lost.doubt, lost.__cause__
+        if doubt is None:
+            raise _lost_in_commit(cause) from cause
         self._doubt = doubt
         try:
-            await self._link.run(lambda connection: self._run(connection, ()), deadline_s - now_s())
-        except (CommitInDoubt, StorageUnavailable, psycopg.Error) as error:
-            if doubt.committed is None:
-                doubt.callers_wait = False
-                raise _lost_in_commit(error) from error
+            await self._settle(doubt, deadline_s)
+        except StorageUnavailable as away:
+            doubt.callers_wait = False
+            raise _lost_in_commit(away) from away
         if not doubt.committed:
             raise StorageUnavailable("the database was lost before the commit")
         return doubt.outcomes
@@ -116,8 +123,6 @@ class PostgresBatchWriter:
             async with connection.pipeline() as pipeline:
                 transaction = PostgresTransaction(connection, pipeline, self._server)
                 await transaction.begin(Locks.together(s.operation.locks(s.request) for s in batch))
-                if self._doubt is not None:
-                    await self._settle(self._doubt, transaction)
                 outcomes = await _run_operations(transaction, batch)
                 newest = await transaction.append()
                 is_committing = True  # from here on it may be on its way
@@ -128,7 +133,7 @@ class PostgresBatchWriter:
         except psycopg.Error as error:
             if commit is None or commit.statusmessage != "COMMIT":
                 if is_committing and connection.closed:
-                    raise CommitInDoubt(Doubt.of(batch, outcomes, transaction)) from error
+                    raise CommitInDoubt(_doubt(batch, outcomes, transaction)) from error
                 raise
             if not connection.closed:
                 _log.warning("the database does not take notifications, other servers have to poll: %s", error)
@@ -145,19 +150,42 @@ class PostgresBatchWriter:
         self._committed(number, transaction.services_version)
         return outcomes
 
-    async def _settle(self, doubt: Doubt, transaction: PostgresTransaction) -> None:
-        """Find out what has become of an earlier transaction, which is over: this one has its lock."""
-        newest = await doubt.look(transaction)
+    async def _settle(self, doubt: Doubt, deadline_s: float) -> None:
+        """Find out what has become of a transaction. Raise `StorageUnavailable` when that cannot be done now."""
+        try:
+            number = await self._link.run(lambda connection: self._look(connection, doubt), deadline_s - self._now_s())
+        except psycopg.Error as error:
+            raise unavailable(error) from error
         self._doubt = None
-        if newest is not None:
-            assert doubt.entry is not None
-            self._continuity.saw(newest, *mark_of(doubt.entry))
-            self._committed(newest, 0)
+        doubt.committed = number is not None
+        if number is not None:
+            self._continuity.saw(number, *mark_of(doubt.entry))
+            self._committed(number, 0)
             if not doubt.callers_wait:
                 self._found(doubt.pairs())
 
+    async def _look(self, connection: Connection, doubt: Doubt) -> int | None:
+        """Return the number of the last entry of the transaction; None when it will never be committed."""
+        try:
+            async with connection.pipeline() as pipeline:
+                transaction = PostgresTransaction(connection, pipeline, self._server)
+                await transaction.begin(Locks())
+                number = await doubt.look(transaction)
+                # What a crash has left without its standby becomes visible all the same. This waits for the standby.
+                await transaction.send(WRITE_NOTHING)
+                await transaction.send("COMMIT")
+        finally:
+            await _clean(connection)
+        return number
 
-def _lost_in_commit(error: Exception) -> StorageUnavailable:
+
+def _doubt(batch: Sequence[_Submission], outcomes: Sequence[Any], transaction: PostgresTransaction) -> Doubt | None:
+    if not transaction.entries:
+        return None
+    return Doubt([submission.request for submission in batch], outcomes, transaction.entries[-1])
+
+
+def _lost_in_commit(error: BaseException | None) -> StorageUnavailable:
     told = "the database was lost during the commit"
     return StorageUnavailable(f"{told}: {error}", told=told)
 

@@ -11,12 +11,11 @@ number to another one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from ringback.storage.callback_row import Row
 from ringback.storage.event_row import EVENT_COLUMNS
-from ringback.storage.postgres.transaction import PostgresOperation, PostgresTransaction
-from ringback.storage.writer import Submission
+from ringback.storage.postgres.transaction import PostgresTransaction
 
 _WRITTEN: Final = ("callback_id", "kind", "event_us", "body")
 _PLACES: Final = [EVENT_COLUMNS.index(column) for column in _WRITTEN]
@@ -32,31 +31,19 @@ class Doubt:
 
     requests: Sequence[object]
     outcomes: Sequence[Any]
-    # The last entry that it has appended to the log; None when it left no trace there.
-    entry: Row | None
+    # The last entry that it has appended to the log.
+    entry: Row
     # None while it is not known.
     committed: bool | None = None
     # Whether its callers still wait for their outcomes.
     callers_wait: bool = True
 
-    @classmethod
-    def of(
-        cls,
-        batch: Sequence[Submission[PostgresOperation[Any, Any]]],
-        outcomes: Sequence[Any],
-        transaction: PostgresTransaction,
-    ) -> Self:
-        requests = [submission.request for submission in batch]
-        return cls(requests, outcomes, transaction.entries[-1] if transaction.entries else None)
-
     async def look(self, transaction: PostgresTransaction) -> int | None:
-        """Find out whether it was committed: return the number of its last entry if so.
+        """Return the number of its last entry in the log; None when it was not committed, and never will be.
 
         The given transaction is a later one of the same server, with its lock.
         """
-        assert self.entry is not None
         [(number,)] = await transaction.ask(_NEWEST_LIKE, *(self.entry[place] for place in _PLACES))
-        self.committed = number is not None
         return None if number is None else int(number)
 
     def pairs(self) -> Sequence[tuple[object, object]]:
@@ -66,8 +53,8 @@ class Doubt:
 
 
 class CommitInDoubt(Exception):  # noqa: N818 - what happened
-    """The connection was lost while a COMMIT was under way."""
+    """The connection was lost while a COMMIT was under way; without a doubt to settle when it left no trace."""
 
-    def __init__(self, doubt: Doubt) -> None:
+    def __init__(self, doubt: Doubt | None) -> None:
         super().__init__("the database was lost during the commit")
         self.doubt = doubt

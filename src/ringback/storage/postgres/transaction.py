@@ -100,6 +100,10 @@ _APPEND: Final = f"""
 """  # noqa: S608 - SQL of ours
 
 
+# Something that means nothing, and is committed like everything.
+WRITE_NOTHING: Final = "UPDATE ringback SET probes = probes + 1"
+
+
 @dataclass(frozen=True, slots=True)
 class Locks:
     """The rows that a request needs to be locked while it is compared and written."""
@@ -291,8 +295,7 @@ def each(
 
 
 async def _probe(transaction: PostgresTransaction, _: None) -> None:
-    """Write something that means nothing."""
-    await transaction.send("UPDATE ringback SET probes = probes + 1")
+    await transaction.send(WRITE_NOTHING)
 
 
 probe = each(_probe)
