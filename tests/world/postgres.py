@@ -48,7 +48,7 @@ class Cluster:
             raise
         return cluster
 
-    def new_standby(self, *, waits: bool = True) -> "Cluster":
+    def new_standby(self, *, waits: bool = True) -> Self:
         """Start one that follows this one, which from now on waits for it at every commit."""
         standby = self._in_new_folder()
         try:
@@ -90,6 +90,10 @@ class Cluster:
 
     def promote(self) -> None:
         self.run("pg_ctl", "promote", "--wait")
+
+    def forget_standby(self) -> None:
+        """Take writes alone, once it is up again; it is down now."""
+        (self.data / "postgresql.auto.conf").write_text("")
 
     def destroy(self) -> None:
         if (self.data / "postmaster.pid").exists():

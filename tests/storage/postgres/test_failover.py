@@ -84,8 +84,7 @@ async def test_a_former_primary_that_comes_back_is_not_used(primary: Cluster, ca
             standby.promote()
             callback = new()
             await insist(lambda: one.create([callback]))
-            primary.configure({"synchronous_standby_names": "''"})
-            (primary.data / "postgresql.auto.conf").write_text("")
+            primary.forget_standby()
             primary.up()
             standby.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ringback'"

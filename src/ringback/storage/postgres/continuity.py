@@ -78,7 +78,10 @@ class Continuity:
         if newest < seen_newest or version < seen_version or is_another:
             # The first server to notice it does so for all.
             await connection.execute(_RENAME, [new_database_id(), self._database_id])
-            lost = f"event {seen.number}" if is_another else f"what came after event {newest}"
+            if newest < seen_newest:
+                lost = f"what came after event {newest}"
+            else:
+                lost = f"event {seen.number}" if is_another else "a change of services"
             raise self._fail(f"the database has lost what was acknowledged: {lost} was in it, and is not")
         self.saw_services(version)
         if newest_content is not None:
