@@ -26,6 +26,7 @@ from ringback.ports.outcomes import OutcomeStore
 from ringback.ports.values import (
     CallbackSearch,
     Change,
+    ClockMark,
     Demand,
     EventPage,
     EventSearch,
@@ -198,6 +199,10 @@ class ScheduleStore(Protocol):
         """Return callbacks in progress with a lease that ended by `now`, earliest first."""
         ...
 
+    async def outlasting(self, end: datetime, limit: int) -> Sequence[Callback]:
+        """Return callbacks in progress with a lease that ends after `end`."""
+        ...
+
     async def held_by(self, dialer_id: str) -> Sequence[Callback]:
         """Return the callbacks in progress with a lease of a dialer of this name."""
         ...
@@ -360,6 +365,18 @@ class Coordination(Protocol):
         """
         ...
 
+    async def clock_mark(self) -> ClockMark | None:
+        """Return what was noted about a clock last; None when nothing was."""
+        ...
+
+    async def mark_clock(self, mark: ClockMark) -> None:
+        """Note how a clock goes, for a server that is started later. What was noted before is gone."""
+        ...
+
+    async def bound_keeping(self, phones: datetime, calls: datetime) -> None:
+        """Keep no phone, and no call, for longer than until these times."""
+        ...
+
     async def note_demand(self, demand: Sequence[Demand], now: datetime) -> None:
         """Store which dialers of this server poll for which services, and delete what is over.
 
@@ -408,7 +425,7 @@ class Store(
 
     @property
     def healthy(self) -> bool:
-        """Whether the last attempt to write succeeded."""
+        """Whether the database can be used: no write was refused without one that is no smaller being taken since."""
         ...
 
     async def size(self) -> StoreSize:
@@ -416,7 +433,25 @@ class Store(
         ...
 
     async def probe(self) -> bool:
-        """Return whether the database takes writes: as the last one showed or, when it failed, as another one shows."""
+        """Return whether the database takes small writes, such as those that extend leases.
+
+        While it is healthy it does; otherwise one is made to see.
+        """
+        ...
+
+    async def check_health(self) -> None:
+        """Look whether the database answers and, if it was not healthy, whether it is now. Takes seconds if it hangs.
+
+        To be called once a second: without it nothing becomes healthy again.
+        """
+        ...
+
+    def listen_health(self, listener: Callable[[bool], None]) -> None:
+        """Call `listener` with whether the database is healthy at the moment at which that changes."""
+        ...
+
+    def listen_death(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when nothing can be written any more because of a bug."""
         ...
 
     async def close(self) -> None:

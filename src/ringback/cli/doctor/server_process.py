@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ringback.cli.doctor.diagnosis import Diagnosis, failed, in_bytes, ok, warning
 from ringback.storage.sqlite.inspection import log_of
-from ringback.storage.sqlite.schema import real_path
+from ringback.storage.sqlite.sole_use import real_path
 
 # Each connection of a client is an open file, and so are the database and its log.
 _FEW_FILES: Final = 1_024

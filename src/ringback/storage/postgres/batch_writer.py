@@ -9,7 +9,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from ringback.domain.errors import StorageUnavailable
+from ringback.domain.errors import StorageFault, StorageUnavailable
 from ringback.storage.event_row import mark_of
 from ringback.storage.postgres.connection import RIVALRY, Connection, Link, unavailable
 from ringback.storage.postgres.continuity import Continuity
@@ -72,7 +72,7 @@ class PostgresBatchWriter:
         try:
             return await self._transact(batch)
         except StorageUnavailable as away:
-            return [StorageUnavailable(str(away), told=away.told) for _ in batch]
+            return [away.again() for _ in batch]
         except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
             if len(batch) > 1:
                 return [await self._write_alone(submission) for submission in batch]
@@ -92,7 +92,7 @@ class PostgresBatchWriter:
         if isinstance(rival, psycopg.IntegrityError):
             return rival
         told = f"others were faster {_ATTEMPTS} times"
-        return StorageUnavailable(f"{told}: {_without_values(rival)}", told=told)
+        return StorageUnavailable(f"{told}: {_without_values(rival)}", told=told, fault=StorageFault.RIVALRY)
 
     async def _transact(self, batch: Sequence[_Submission]) -> Sequence[Any]:
         """Write the batch in one transaction, and return its outcomes. Raise `StorageUnavailable`, or what failed."""

@@ -18,7 +18,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
-from ringback.domain.errors import StorageUnavailable
+from ringback.domain.errors import StorageFault, StorageUnavailable
+from ringback.storage.errors import NOT_TAKEN
 from ringback.storage.operations import COUNT_LIMIT_S, READ_LIMIT_S
 from ringback.storage.postgres.dsn import Address
 
@@ -44,6 +45,7 @@ _TAKEN_AWAY: Final = (
     psycopg.errors.InvalidSchemaName,
     psycopg.errors.InsufficientPrivilege,
 )
+_DAMAGE: Final = (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted)
 # For the planner: every query has an index in the order of its result, and one plan that is good for all values,
 # which need not be made again each time. Otherwise one that was made, and kept, while the database was small would
 # read whole tables for long after they have grown. Only speed depends on it, so it does no harm when a pooler gives
@@ -372,7 +374,7 @@ def is_outage(error: BaseException) -> bool:
 
 
 def unavailable(error: BaseException | None) -> StorageUnavailable:
-    told = "the database did not take the request"
-    refusal = StorageUnavailable(f"{told}: {error or 'it does not answer'}", told=told)
+    fault = StorageFault.DAMAGE if isinstance(error, _DAMAGE) else StorageFault.OUTAGE
+    refusal = StorageUnavailable(f"{NOT_TAKEN}: {error or 'it does not answer'}", told=NOT_TAKEN, fault=fault)
     refusal.__cause__ = error
     return refusal

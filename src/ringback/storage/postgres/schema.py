@@ -8,9 +8,9 @@ import psycopg
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.storage.callback_row import stored_phone
-from ringback.storage.errors import StoreCannotOpen, check_known
+from ringback.storage.errors import StoreCannotOpen, check_content, check_known
 from ringback.storage.migrations import scripts
-from ringback.storage.naming import UNNAMED, new_database_id, tell_of_restore
+from ringback.storage.naming import UNNAMED, Prepared, new_database_id, tell_of_restore
 from ringback.storage.postgres.connection import Connection, ask, connect_to_accepted
 from ringback.storage.postgres.dsn import Address
 from ringback.storage.postgres.durability import warn_of_settings
@@ -34,12 +34,12 @@ _TABLES: Final = """
 """
 
 
-async def prepare(address: Address, timelines: Timelines) -> str:
-    """Bring the schema up to date and return the database's id. Raise `StoreCannotOpen`."""
+async def prepare(address: Address, timelines: Timelines, *, must_exist: bool = False) -> Prepared:
+    """Bring the schema up to date. Raise `StoreCannotOpen`."""
     with refusals(address):
         connection = await connect_to_accepted(address, timelines.look)
         try:
-            return await _prepare(address, connection)
+            return await _prepare(address, connection, must_exist=must_exist)
         finally:
             await connection.close()
 
@@ -57,7 +57,7 @@ def refusals(address: Address) -> Iterator[None]:
         raise StoreCannotOpen(address, " ".join(str(error).split())) from error
 
 
-async def _prepare(address: Address, connection: Connection) -> str:
+async def _prepare(address: Address, connection: Connection, *, must_exist: bool) -> Prepared:
     [(encoding,)] = await ask(connection, "SELECT current_setting('server_encoding')")
     if encoding != "UTF8":
         raise StoreCannotOpen(address, f"its encoding is {encoding}; it has to be UTF8")
@@ -67,12 +67,14 @@ async def _prepare(address: Address, connection: Connection) -> str:
     async with connection.transaction():
         await connection.execute("SELECT set_config('lock_timeout', $1, true)", [_OTHERS_LIMIT])
         await connection.execute("SELECT pg_advisory_xact_lock($1)", [_LOCK_KEY])
-        await _migrate(connection, await _version_of_ours(address, connection))
+        version = await _version_of_ours(address, connection)
+        check_content(address, version, must_exist=must_exist)
+        await _migrate(connection, version)
         naming = "UPDATE ringback SET database_id = $1 WHERE database_id = $2"
         if (await connection.execute(naming, [new_database_id(), UNNAMED])).rowcount:
             tell_of_restore()
         [(database_id,)] = await ask(connection, "SELECT database_id FROM ringback")
-    return str(database_id)
+    return Prepared(str(database_id), is_new=not version)
 
 
 async def _version_of_ours(address: Address, connection: Connection) -> int:

@@ -14,6 +14,7 @@ from ringback.domain.service import Service
 from ringback.ports.values import Demand, History, LoggedEvent, StoreSize
 from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.log_tail import LogTail
+from ringback.storage.naming import tell_of_new
 from ringback.storage.operations import LISTERS, SEEKERS, Noting, ServiceRevision, Term
 from ringback.storage.postgres import (
     calls,
@@ -50,6 +51,8 @@ _DIALECT: Final[Dialect[Connection, PostgresOperation[Any, Any]]] = Dialect(
         apply=change.apply,
         extend=change.extend,
         shift_leases=change.shift_leases,
+        mark_clock=change.mark_clock,
+        bound_keeping=change.bound_keeping,
         purge=purge.purge,
         redact=erasure.redact,
         erase=erasure.erase,
@@ -68,7 +71,7 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
     """The `Store` in a PostgreSQL database. Made by `open`; has connections, so it must be closed."""
 
     @classmethod
-    async def open(cls, url: str) -> Self:
+    async def open(cls, url: str, *, must_exist: bool = False) -> Self:
         """Open the database at `postgresql://…`, and create what is missing in it. Raise `StoreCannotOpen`.
 
         Any number of servers may do so at the same time. The URL is libpq's: several hosts, TLS and so on. One option
@@ -77,7 +80,9 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
         """
         address = Address.parse(url)
         timelines = await Timelines.survey(address)
-        database_id = await prepare(address, timelines)
+        database_id, is_new = await prepare(address, timelines, must_exist=must_exist)
+        if is_new:
+            tell_of_new(address)
         services_version = Watermark(0)
 
         async def read(after: int, limit: int) -> Sequence[LoggedEvent]:

@@ -14,6 +14,7 @@ lost may still happen, nothing else is written.
 """
 
 import hashlib
+import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
@@ -102,6 +103,14 @@ _APPEND: Final = f"""
 
 # Something that means nothing, and is committed like everything.
 WRITE_NOTHING: Final = "UPDATE ringback SET probes = probes + 1"
+
+
+# No call has such a key; each server has its own.
+_PAD: Final = """
+    INSERT INTO kept_call (callback_id, lease_fencing, dialer, owner, kept_until_us, body)
+    VALUES ('', $1, '', '', 0, $2)
+"""
+_UNPAD: Final = "DELETE FROM kept_call WHERE callback_id = '' AND lease_fencing = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +303,13 @@ def each(
     return PostgresOperation(run_all, locks)
 
 
-async def _probe(transaction: PostgresTransaction, _: None) -> None:
+async def _probe(transaction: PostgresTransaction, padding_bytes: int) -> None:
+    """Write something that means nothing. The padding is gone when the transaction ends; the file has grown for it."""
     await transaction.send(WRITE_NOTHING)
+    if padding_bytes:
+        padding = secrets.token_hex(padding_bytes // 2)  # what repeats itself would be compressed
+        await transaction.send(_PAD, transaction.server, padding)
+        await transaction.send(_UNPAD, transaction.server)
 
 
 probe = each(_probe)

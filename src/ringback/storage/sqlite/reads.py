@@ -56,6 +56,10 @@ LAPSED: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_lapse
      WHERE lease_expire_us <= ? ORDER BY lease_expire_us LIMIT ?
 """
+OUTLASTING: Final = """
+    SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_lapse
+     WHERE lease_expire_us > ? ORDER BY lease_expire_us LIMIT ?
+"""
 NEXT_TIME: Final = """
     SELECT min(at_us) FROM (
         SELECT min(next_attempt_us) AS at_us FROM callback INDEXED BY callback_to_queue WHERE state = 'SCHEDULED'
@@ -66,6 +70,7 @@ NEXT_TIME: Final = """
     )
 """
 CLOCK_JUMPS: Final = "SELECT clock_jumps FROM ringback"
+CLOCK_MARK: Final = "SELECT clock_boot, clock_ahead_us, clock_marked_jumps FROM ringback"
 SCHEDULED: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_by_service
      WHERE service_id = ? AND state = 'SCHEDULED' AND callback_id > ? ORDER BY callback_id LIMIT ?
@@ -348,6 +353,7 @@ STATEMENTS: Final = Statements(
     due=DUE,
     expired=EXPIRED,
     lapsed=LAPSED,
+    outlasting=OUTLASTING,
     next_time=NEXT_TIME,
     scheduled=SCHEDULED,
     moved_by_hours=MOVED_BY_HOURS,
@@ -362,6 +368,7 @@ STATEMENTS: Final = Statements(
     line_ends=LINE_ENDS,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
+    clock_mark=CLOCK_MARK,
     open_by_identity=OPEN_BY_IDENTITY,
     open_by_service=OPEN_BY_SERVICE,
     search_callbacks=SEARCH_CALLBACKS,
