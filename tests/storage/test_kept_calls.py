@@ -199,6 +199,15 @@ async def test_the_ends_move_when_the_clock_jumps(store: Store) -> None:
     assert await calls(store) == [replace(call, kept_until=END - seconds(3600))]
 
 
+async def test_no_end_is_later_than_a_bound(store: Store) -> None:
+    call = kept(await dialing(store))
+    await store.keep_call(call)
+    await store.bound_keeping(phones=END, calls=END)
+    assert await calls(store) == [call]
+    await store.bound_keeping(phones=END, calls=END - seconds(1))
+    assert await calls(store) == [replace(call, kept_until=END - seconds(1))]
+
+
 async def test_what_nobody_goes_on_with_is_purged_after_a_day(store: Store) -> None:
     call = kept(await dialing(store))
     await store.keep_call(call)

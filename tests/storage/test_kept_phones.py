@@ -271,6 +271,14 @@ async def test_it_moves_with_the_clock(store: Store, jump_s: float) -> None:
     assert await store.phone_use(PHONE, moved) == PhoneUse(None, None)
 
 
+async def test_it_is_kept_no_longer_than_a_bound(store: Store) -> None:
+    await lose(store)
+    await store.bound_keeping(phones=END, calls=NOW)
+    assert (await store.phone_use(PHONE, NOW)).kept_until == END
+    await store.bound_keeping(phones=END - seconds(1), calls=NOW)
+    assert (await store.phone_use(PHONE, NOW)).kept_until == END - seconds(1)
+
+
 async def test_a_clock_that_jumps_while_a_call_begins(store: Store) -> None:
     """The jump is written first, perhaps together with the call: by then the phone is kept for longer."""
     await lose(store)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ringback.domain.callback import Callback
 from ringback.ports.store import Store
-from ringback.ports.values import Extension
+from ringback.ports.values import ClockMark, Extension
 from tests.world.samples import NOW, cancel, changes, connect, dial, new, offer, seconds
 
 LATER = NOW + seconds(90)
@@ -75,6 +75,22 @@ async def test_of_all_who_see_a_jump_of_the_clock_one_moves_the_leases(store: St
     assert sorted(moved, key=str) == [1, None, None]
     assert await store.get(call.callback_id) == until(call, NOW + seconds(90))
     assert await store.clock_jumps() == 1
+
+
+async def test_what_is_noted_about_a_clock_can_be_read(store: Store) -> None:
+    assert await store.clock_mark() is None
+    for mark in (ClockMark("boot 1", seconds(1_790_000_000.123456), 0), ClockMark("boot 2", seconds(-7.5), 3)):
+        await store.mark_clock(mark)
+        assert await store.clock_mark() == mark
+
+
+async def test_outlasting_tells_the_leases_that_end_later(store: Store) -> None:
+    early, late = offer(new(), duration=seconds(10)), dial(offer(new(), duration=seconds(20)))
+    await store.create([late, early, new(), cancel(offer(new()))])
+    assert await store.outlasting(NOW + seconds(10), 10) == [late]
+    assert await store.outlasting(NOW + seconds(9), 10) == [early, late]
+    assert await store.outlasting(NOW + seconds(9), 1) == [early]
+    assert await store.outlasting(NOW + seconds(20), 10) == []
 
 
 async def test_whoever_leads_can_give_it_up(store: Store) -> None:

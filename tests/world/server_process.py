@@ -23,7 +23,10 @@ class ServerProcess:
 
     async def line(self, wanted: str) -> str:
         """Return the first line of the log that matches the pattern; wait until there is one."""
-        seen = 0
+        return await self.line_after(0, wanted)
+
+    async def line_after(self, seen: int, wanted: str) -> str:
+        """Return the first line that matches after so many lines; wait until there is one."""
         while True:
             for text in self.log[seen:]:
                 if re.search(wanted, text):
@@ -68,9 +71,9 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def serving(*options: str, **settings: str) -> AsyncIterator[ServerProcess]:
-    """Run a server with these options; it is gone when the block ends."""
-    server = ServerProcess(await start("serve", *options, **settings))
+async def serving(*options: str, files: str = "", **settings: str) -> AsyncIterator[ServerProcess]:
+    """Run a server with these options, and with so many files at most; it is gone when the block ends."""
+    server = ServerProcess(await start("serve", *options, files=files, **settings))
     try:
         yield server
     finally:

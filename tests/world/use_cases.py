@@ -73,9 +73,10 @@ class World:
     store: Store
     clock: ManualClock = field(default_factory=ManualClock)
     dial_rules: DialRules = DEFAULT_RULES
+    boot: str = "this boot"
 
     def __post_init__(self) -> None:
-        self.clock_jumps = clock = ClockJumps(self.store, self.clock)
+        self.clock_jumps = clock = ClockJumps(self.store, self.clock, self.boot)
         self.feed = EventFeed(self.store)
         self.directory = Directory(self.store, clock)
         self.leader_election = LeaderElection(self.store, clock)

@@ -30,7 +30,7 @@ from ringback.application.scheduling.loop import SchedulerLoop
 from ringback.application.scheduling.scheduler import Scheduler
 from ringback.application.turns import Turns
 from ringback.application.usage import Usage
-from ringback.clocks import SharedClock, SystemClock
+from ringback.clocks import SharedClock, SystemClock, machine_boot
 from ringback.config import Settings
 from ringback.dialers.built_in import Loop
 from ringback.ports.store import Store
@@ -42,7 +42,7 @@ class UseCases:
     def __init__(self, settings: Settings, store: Store, wall_clock: SystemClock | SharedClock) -> None:
         self.store = store
         self._wall_clock = wall_clock
-        self.clock = clock = ClockJumps(store, wall_clock)
+        self.clock = clock = ClockJumps(store, wall_clock, machine_boot())
         self.feed = EventFeed(store)
         self.directory = Directory(store, clock)
         self.dial_policy = DialPolicy(settings.dial_rules)

@@ -65,6 +65,10 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     identity: str = ""
 
 
+# No dialer gets a lease that ends later than this from now, by whatever clock.
+LONGEST_LEASE = timedelta(minutes=10)
+
+
 class Lease(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A dialer's exclusive right, until `expire_time`, to carry out one attempt."""
 

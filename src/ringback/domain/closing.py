@@ -32,7 +32,6 @@ def correction(callback: Callback, service: Service, at: datetime, rules: DialRu
     It is elsewhere when the hours were changed since it was planned, or were out of date then. A machine that lacks
     the time zone leaves it where another one has put it.
     """
-    at = max(at, callback.update_time)
     if callback.state not in WAITING or service.opening_hours.lacks_zone:
         return None
     planned = callback.next_attempt_time if callback.state is State.SCHEDULED else None

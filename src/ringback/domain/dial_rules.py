@@ -319,13 +319,16 @@ def attempts_allowed(rules: Sequence[DialRules]) -> int | None:
 
 
 def used_up(rules: Sequence[DialRules], dialled: Sequence[datetime], at: datetime, zone: str) -> Broken | None:
-    """Return the rule that forbids a further dial-out on the day of `at`; `dialled` is when the earlier ones began."""
+    """Return the rule that forbids a further dial-out on the day of `at`; `dialled` is when the earlier ones began.
+
+    One that seems to be yet to come began before the clock was set back: it counts as of now.
+    """
     allowed = attempts_allowed(rules)
     if allowed is None or len(dialled) < allowed:
         return None
     place = zone_named(zone) or UTC
     day = at.astimezone(place).date()
-    if sum(begun.astimezone(place).date() == day for begun in dialled) < allowed:
+    if sum(min(begun, at).astimezone(place).date() == day for begun in dialled) < allowed:
         return None
     return Broken(ATTEMPTS, f"was dialled {allowed} times today, which is all that is allowed in a day")
 

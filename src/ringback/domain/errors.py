@@ -31,6 +31,15 @@ class InvalidRequest(RingbackError):
         super().__init__("; ".join(f"{v.field}: {v.description}" for v in self.violations))
 
 
+class UndecodableRequest(InvalidRequest):
+    """What came is no message of the RPC at all, or nothing came."""
+
+    def __init__(self, description: str, field: str = "request") -> None:
+        # What is wrong with all of it, such as "is no JSON".
+        self.description = description
+        super().__init__([Fault(field, description)])
+
+
 class CredentialsInvalid(RingbackError):
     """The request has no credentials, or none that are valid; the text is the same for every reason."""
 

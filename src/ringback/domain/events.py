@@ -15,6 +15,12 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
     """Something that happened to a callback, at a time that is passed in."""
 
     at: datetime
+    # What the clock shows, where that is earlier than `at`, as recorded times go forward: what is planned goes by it.
+    clock: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        return self.clock or self.at
 
 
 class BecameDue(Event, frozen=True, kw_only=True, gc=False):

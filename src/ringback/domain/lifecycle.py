@@ -55,7 +55,7 @@ def after(callback: Callback, event: Event) -> Callback:
     """
     step = _step_for(callback, type(event))
     at = max(event.at, callback.update_time)  # the clock was set back: recorded times still go forward
-    result = step.take(callback, event if event.at == at else replace(event, at=at))
+    result = step.take(callback, event if event.at == at else replace(event, at=at, clock=event.at))
     if result is callback:
         return callback
     if result.state not in step.to:
@@ -361,7 +361,7 @@ def _interrupt_attempt(callback: Callback, event: LeaseLapsed) -> Callback:
 
 
 def _retry_or_end(callback: Callback, event: AttemptEnded | LeaseLapsed) -> Callback:
-    ended, service, rules = event.at, event.service, event.rules
+    ended, now, service, rules = event.at, event.now, event.service, event.rules
     delay = retry_delay(
         outcomes=tuple(attempt.outcome for attempt in callback.attempts if attempt.outcome is not None),
         max_attempts=callback.max_attempts,
@@ -371,12 +371,12 @@ def _retry_or_end(callback: Callback, event: AttemptEnded | LeaseLapsed) -> Call
     )
     if delay is None:
         return _end(callback, State.FAILED, ended)
-    retry = ended + delay.duration
+    retry = now + delay.duration
     opening = first_dial_time(service, callback.dial_target, retry, callback.expire_time, rules)
     if opening >= callback.expire_time:
         return _end(callback, State.EXPIRED, ended)  # waiting for it would be a promise that cannot be kept
     if opening > retry:
-        delay = RetryDelay(opening - ended, RetryDelayReason.CLOSED)
+        delay = RetryDelay(opening - now, RetryDelayReason.CLOSED)
     return replace(
         _with_last_attempt(callback, retry_delay=delay.duration, retry_delay_reason=delay.reason),
         state=State.SCHEDULED,

@@ -119,7 +119,7 @@ def _ready_time(
     rules: DialRules,
 ) -> datetime:
     """Return when the next attempt is due: not before the minimum delay after the last one is over."""
-    earliest = _end_of_retry_delay(callback, request, service, rules)
+    earliest = _end_of_retry_delay(callback, request, service, rules, now)
     if "due_date" in names:
         return max(request.due_date or now, now, earliest or now)
     ready = callback.ready_time
@@ -173,9 +173,12 @@ def _max_attempts(request: CallbackRequest, service: Service) -> int:
 
 
 def _end_of_retry_delay(
-    callback: Callback, request: CallbackRequest, service: Service, rules: DialRules
+    callback: Callback, request: CallbackRequest, service: Service, rules: DialRules, now: datetime | None = None
 ) -> datetime | None:
-    """Return the earliest time for an attempt after the last one, by this request; None when there was none yet."""
+    """Return the earliest time for an attempt after the last one, by this request; None when there was none yet.
+
+    Where the clock was set back since, the last one ended `now` at the latest.
+    """
     if not callback.attempts:
         return None
     last = callback.attempts[-1]
@@ -184,4 +187,4 @@ def _end_of_retry_delay(
     delay = least_delay(
         last.outcome, seconds_between_retries=request.seconds_between_retries or 0, service=service, rules=rules
     )
-    return last.end_time + delay.duration
+    return min(last.end_time, now or last.end_time) + delay.duration

@@ -16,6 +16,7 @@ DEFAULT_MAX_CONCURRENT_CALLS = 10
 MAX_CONCURRENT_CALLS = 10_000
 DEFAULT_MAX_RETRIES = 3
 DEFAULT_RING_TIMEOUT = timedelta(seconds=30)
+LONGEST_RING_TIMEOUT = timedelta(minutes=5)
 DEFAULT_MAX_QUEUE_TIME = timedelta(days=7)
 # The weights of HIGHEST … LOWEST; the predecessor never published its own.
 DEFAULT_PRIORITY_WEIGHTS = (7, 6, 5, 4, 3, 2, 1)

@@ -26,6 +26,7 @@ from ringback.ports.outcomes import OutcomeStore
 from ringback.ports.values import (
     CallbackSearch,
     Change,
+    ClockMark,
     Demand,
     EventPage,
     EventSearch,
@@ -198,6 +199,10 @@ class ScheduleStore(Protocol):
         """Return callbacks in progress with a lease that ended by `now`, earliest first."""
         ...
 
+    async def outlasting(self, end: datetime, limit: int) -> Sequence[Callback]:
+        """Return callbacks in progress with a lease that ends after `end`."""
+        ...
+
     async def held_by(self, dialer_id: str) -> Sequence[Callback]:
         """Return the callbacks in progress with a lease of a dialer of this name."""
         ...
@@ -358,6 +363,18 @@ class Coordination(Protocol):
         `jumps` is how many jumps the caller knows of. Return None, and move nothing, when there were more: another
         server has seen this jump, too, and was first.
         """
+        ...
+
+    async def clock_mark(self) -> ClockMark | None:
+        """Return what was noted about a clock last; None when nothing was."""
+        ...
+
+    async def mark_clock(self, mark: ClockMark) -> None:
+        """Note how a clock goes, for a server that is started later. What was noted before is gone."""
+        ...
+
+    async def bound_keeping(self, phones: datetime, calls: datetime) -> None:
+        """Keep no phone, and no call, for longer than until these times."""
         ...
 
     async def note_demand(self, demand: Sequence[Demand], now: datetime) -> None:

@@ -75,6 +75,15 @@ class History(Struct, frozen=True):
     newest: int
 
 
+class ClockMark(Struct, frozen=True):
+    """By how much a wall clock was ahead of the monotonic one, in the boot of a machine that this one counts from."""
+
+    boot: str
+    ahead: timedelta
+    # For how many jumps of the clock the leases had been moved by then.
+    jumps: int
+
+
 class OpenCounts(Struct, frozen=True):
     """How many callbacks of each identity were open after event `number`."""
 

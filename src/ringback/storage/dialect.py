@@ -61,6 +61,8 @@ class Statements:
     due: str
     expired: str
     lapsed: str
+    # Takes a time and a limit.
+    outlasting: str
     # Returns one time, or NULL.
     next_time: str
     # Take a service, the id after which to begin, and a limit.
@@ -93,6 +95,8 @@ class Statements:
     open_by_service: str
     # Returns a count.
     clock_jumps: str
+    # Returns the columns of a `ClockMark`; NULL without one.
+    clock_mark: str
     # Take the id, or the number, after which to begin, a limit, and a trace. A row is the id, or the number, of what
     # was looked at; the rest is NULL without the trace. The events have the columns of `events`.
     search_callbacks: str
@@ -140,6 +144,8 @@ class Operations(Generic[Op]):
     apply: Op
     extend: Op
     shift_leases: Op
+    mark_clock: Op
+    bound_keeping: Op
     purge: Op
     redact: Op
     erase: Op

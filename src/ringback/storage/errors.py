@@ -4,6 +4,8 @@ from typing import Final
 
 # What caused it follows.
 NOT_TAKEN: Final = "the database did not take the request"
+# The end of a refusal to make what is not there.
+MUST_EXIST: Final = "must_exist is set"
 
 
 class StoreCannotOpen(Exception):  # noqa: N818 - named for what happened

@@ -51,6 +51,13 @@ class Shift(NamedTuple):
     jumps: int
 
 
+class KeepingBounds(NamedTuple):
+    """The latest times until which phones, and calls, can be kept."""
+
+    phones: datetime
+    calls: datetime
+
+
 class Purge(NamedTuple):
     """A purge of what need not be kept at this time, up to `limit` rows of each kind."""
 

@@ -20,6 +20,7 @@ from ringback.ports.calls import CallKey, KeptCall
 from ringback.ports.values import (
     CallbackSearch,
     Change,
+    ClockMark,
     EventPage,
     EventSearch,
     Extension,
@@ -44,7 +45,17 @@ from ringback.storage.dialect import Dialect, Pool, Pools, Rows
 from ringback.storage.event_row import logged_event
 from ringback.storage.list_plan import newest_first, oldest_first
 from ringback.storage.log_tail import LogTail
-from ringback.storage.operations import Changes, Creation, Erasing, Forgetting, Purge, Renewal, Shift, Taking
+from ringback.storage.operations import (
+    Changes,
+    Creation,
+    Erasing,
+    Forgetting,
+    KeepingBounds,
+    Purge,
+    Renewal,
+    Shift,
+    Taking,
+)
 from ringback.storage.outcome_row import counted_caller, end_counts
 from ringback.storage.watermark import Watermark
 from ringback.storage.write_health import HealthCheck
@@ -247,6 +258,9 @@ class SqlStore(Generic[C, Op]):
     async def lapsed(self, now: datetime, limit: int) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.lapsed, time_us(now), limit))
 
+    async def outlasting(self, end: datetime, limit: int) -> Sequence[Callback]:
+        return callbacks(await self._seek(self._statements.outlasting, time_us(end), limit))
+
     async def held_by(self, dialer_id: str) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.held_by, dialer_id))
 
@@ -274,6 +288,16 @@ class SqlStore(Generic[C, Op]):
     async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
         moved: int | None = await self._write(self._operations.shift_leases, Shift(by, jumps), apart=True)
         return moved
+
+    async def clock_mark(self) -> ClockMark | None:
+        [(boot, ahead_us, jumps)] = await self._seek(self._statements.clock_mark)
+        return None if boot is None else ClockMark(boot, timedelta(microseconds=ahead_us), jumps)
+
+    async def mark_clock(self, mark: ClockMark) -> None:
+        await self._write(self._operations.mark_clock, mark)
+
+    async def bound_keeping(self, phones: datetime, calls: datetime) -> None:
+        await self._write(self._operations.bound_keeping, KeepingBounds(phones, calls), apart=True)
 
     # --- Services and the event log ----------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from ringback.domain.service import (
     DEFAULT_MAX_RETRIES,
     DEFAULT_PRIORITY_WEIGHTS,
     DEFAULT_RING_TIMEOUT,
+    LONGEST_RING_TIMEOUT,
     MAX_CONCURRENT_CALLS,
     FirstLeg,
     RetryRule,
@@ -49,7 +50,7 @@ DEFAULT_TIME_ZONE = "UTC"
 
 _CONCURRENT_CALLS = Range(0, MAX_CONCURRENT_CALLS, DEFAULT_MAX_CONCURRENT_CALLS)
 _RETRIES = Range(0, MAX_RETRIES, DEFAULT_MAX_RETRIES)
-_RING_TIMEOUT = Range(timedelta(seconds=1), timedelta(minutes=5), DEFAULT_RING_TIMEOUT)
+_RING_TIMEOUT = Range(timedelta(seconds=1), LONGEST_RING_TIMEOUT, DEFAULT_RING_TIMEOUT)
 _QUEUE_TIME = Range(timedelta(minutes=1), timedelta(days=366), DEFAULT_MAX_QUEUE_TIME)
 _CALL_DURATION = Range(timedelta(seconds=10), timedelta(hours=24), timedelta(seconds=10))
 _KEEP_ENDED = Range(timedelta(hours=1), timedelta(days=3660), timedelta(hours=1))

@@ -40,7 +40,6 @@ _log = logging.getLogger(__name__)
 
 MAX_LEASES = 100
 MIN_LEASE = timedelta(seconds=5)
-MAX_LEASE = timedelta(minutes=10)
 DEFAULT_LEASE = timedelta(seconds=30)
 MAX_WAIT_S = 60.0
 DEFAULT_WAIT_S = 20.0

@@ -2,31 +2,48 @@
 
 Otherwise a jump ahead would make a live dialer count as lost, and its target would be dialled a second time. A jump is
 noticed up to a second late, and until the leases are moved, everything goes on by the time from before it.
+
+The clock may be set while no server runs. A server that is started again in the same boot of its machine sees it by
+the monotonic clock, and moves the leases all the same. After a boot nobody knows by how much the clock was set: what
+lies further ahead than it ever could is then cut short (`domain/clock_set_back.py`).
 """
 
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Final
 
+from ringback.application.dispatch.kept_calls import KEPT_FOR
+from ringback.domain.callback import LONGEST_LEASE
+from ringback.domain.clock_set_back import LONGEST_KEPT_PHONE, lease_end
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.clock import Clock
-from ringback.ports.store import Coordination
+from ringback.ports.store import Store
+from ringback.ports.values import ClockMark, Extension
 
 _log = logging.getLogger(__name__)
 
 # A larger difference between the wall clock and the monotonic one than this is a jump.
 _JUMP_S = 2.0
+# So far may a time service take the clock before it is noted again.
+_MARK_S: Final = 1.0
+# How many leases are cut short at once.
+_BATCH: Final = 500
 
 
 class ClockJumps:
     """The clock of the server: it takes part in a jump of the wall clock when the leases are moved, not before."""
 
-    def __init__(self, store: Coordination, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, boot: str = "") -> None:
+        """`boot` is that of the machine, within which its monotonic times can be compared; "" if unknown."""
         self._store = store
         self._clock = clock
+        self._boot = boot
         self._offset_s = _offset_s(clock)
         # How many jumps of the clock the leases have been moved for, as far as is known here.
         self._jumps = 0
+        self._mark: ClockMark | None = None
+        self._is_bounded = False
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -34,9 +51,14 @@ class ClockJumps:
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Read how many jumps there have been before. Raise `StorageUnavailable`."""
+        """Read how many jumps there have been before, and how the clock went then. Raise `StorageUnavailable`."""
         self._offset_s = _offset_s(self._clock)  # a shared clock did not know the time before it was started
         self._jumps = await self._store.clock_jumps()
+        mark = await self._store.clock_mark()
+        # Another server, or an earlier one, may have moved the leases since then: for the same jump.
+        if mark is not None and mark.boot == self._boot and mark.jumps == self._jumps:
+            self._mark = mark
+            self._offset_s = mark.ahead.total_seconds()
 
     def now(self) -> datetime:
         now = self._clock.now()
@@ -62,11 +84,17 @@ class ClockJumps:
         """Move the ends of all leases if the clock has jumped. Raise `StorageUnavailable`."""
         if jump_s := self.jump_s():
             moved = await self._shift(jump_s)
+            self._jumps += 1
             what = "another server has moved the leases" if moved is None else f"{moved} leases were moved with it"
             _log.warning("the clock jumped by %.1f s: %s", jump_s, what)
             for listener in self._listeners:
                 listener()
-            self._jumps = await self._store.clock_jumps()
+            if moved is None:
+                self._jumps = await self._store.clock_jumps()
+        if not self._is_bounded:
+            await self._bound()
+            self._is_bounded = True
+        await self._note()
 
     async def _shift(self, jump_s: float) -> int | None:
         # What is submitted from here on goes by the new time, and is written after the shift.
@@ -76,6 +104,30 @@ class ClockJumps:
         except StorageUnavailable:
             self._offset_s -= jump_s
             raise
+
+    async def _bound(self) -> None:
+        """Cut short what outlives all that could be granted now: the clock was set back while no server saw it."""
+        cut = 0
+        while found := await self._store.outlasting((now := self.now()) + LONGEST_LEASE, _BATCH):
+            ends = [
+                Extension(each.callback_id, each.lease.fencing_token, lease_end(each.lease, now))
+                for each in found
+                if each.lease is not None
+            ]
+            cut += sum(await self._store.extend(ends))
+        await self._store.bound_keeping(now + LONGEST_KEPT_PHONE, now + KEPT_FOR)
+        if cut:
+            _log.warning("the clock was set back while no server ran: %d leases were cut short", cut)
+
+    async def _note(self) -> None:
+        """Note how the clock goes, where that is not what is noted."""
+        mark = ClockMark(self._boot, timedelta(seconds=self._offset_s), self._jumps)
+        known = self._mark
+        if self._boot and (
+            known is None or known.jumps != mark.jumps or abs((known.ahead - mark.ahead).total_seconds()) >= _MARK_S
+        ):
+            await self._store.mark_clock(mark)
+            self._mark = mark
 
 
 def _offset_s(clock: Clock) -> float:

@@ -126,6 +126,7 @@ class SchedulerLoop:
         """Wake earlier when a callback that was just committed is due before all known work."""
         if not self._election.leads:
             return  # `look_at_all` makes up for it
+        now = self._clock.now()
         for event in events:
-            for moment in self._scheduler.note_callback(event.callback):
+            for moment in self._scheduler.note_callback(event.callback, now):
                 self._wake_at(moment)

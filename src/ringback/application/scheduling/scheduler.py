@@ -186,14 +186,14 @@ class Scheduler:
         self._misplaced.clear()
         self._changed = {service.service_id for service in self._directory.all()}
 
-    def note_callback(self, callback: Callback) -> Sequence[datetime]:
+    def note_callback(self, callback: Callback, now: datetime) -> Sequence[datetime]:
         """Return the times at which a pass has something to do because of a callback that was just committed."""
         times = list(_times_of_interest(callback))
         service = self._directory.find(callback.service_id)
         rules = self._policy.rules
-        if service is not None and correction(callback, service, callback.update_time, rules) is not None:
+        if service is not None and correction(callback, service, now, rules) is not None:
             self._misplaced.add(callback.callback_id)
-            times.append(callback.update_time)
+            times.append(now)
         return times
 
     # --- Opening hours -----------------------------------------------------------------------------------------

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from ringback.ports.errors import RevisionConflict, TargetTaken
-from ringback.ports.values import Change, Extension
+from ringback.ports.values import Change, ClockMark, Extension
 from ringback.storage import event_row
 from ringback.storage.body import duration_us, read_callback, time_us, write_json
 from ringback.storage.callback_row import CALLBACK_COLUMNS, Row, row_of
 from ringback.storage.comparison import begun_call, compare, dialled_phone
-from ringback.storage.operations import Changes, Shift
+from ringback.storage.operations import Changes, KeepingBounds, Shift
 from ringback.storage.postgres.labels import delete_labels, insert_labels
 from ringback.storage.postgres.recordset import recordset, rows_json
 from ringback.storage.postgres.transaction import Locks, PostgresOperation, PostgresTransaction, each, poll_lock
@@ -199,3 +199,21 @@ async def _shift_leases(transaction: PostgresTransaction, shift: Shift) -> int |
 
 
 shift_leases = each(_shift_leases)
+
+
+async def _mark_clock(transaction: PostgresTransaction, mark: ClockMark) -> None:
+    await transaction.send(
+        "UPDATE ringback SET clock_boot = $1, clock_ahead_us = $2, clock_marked_jumps = $3",
+        mark.boot,
+        duration_us(mark.ahead),
+        mark.jumps,
+    )
+
+
+async def _bound_keeping(transaction: PostgresTransaction, bounds: KeepingBounds) -> None:
+    await transaction.send("UPDATE kept_phone SET until_us = $1 WHERE until_us > $1", time_us(bounds.phones))
+    await transaction.send("UPDATE kept_call SET kept_until_us = $1 WHERE kept_until_us > $1", time_us(bounds.calls))
+
+
+mark_clock = each(_mark_clock)
+bound_keeping = each(_bound_keeping)

@@ -51,6 +51,9 @@ LAPSED: Final = """
     SELECT body, lease_expire_us FROM callback
      WHERE lease_expire_us IS NOT NULL AND lease_expire_us <= $1 ORDER BY lease_expire_us LIMIT $2
 """
+OUTLASTING: Final = """
+    SELECT body, lease_expire_us FROM callback WHERE lease_expire_us > $1 ORDER BY lease_expire_us LIMIT $2
+"""
 NEXT_TIME: Final = """
     SELECT least(
         (SELECT min(next_attempt_us) FROM callback WHERE state = 'SCHEDULED'),
@@ -59,6 +62,7 @@ NEXT_TIME: Final = """
     )
 """
 CLOCK_JUMPS: Final = "SELECT clock_jumps FROM ringback"
+CLOCK_MARK: Final = "SELECT clock_boot, clock_ahead_us, clock_marked_jumps FROM ringback"
 SCHEDULED: Final = """
     SELECT body, lease_expire_us FROM callback
      WHERE service_id = $1 AND state = 'SCHEDULED' AND callback_id > $2 ORDER BY callback_id LIMIT $3
@@ -331,6 +335,7 @@ STATEMENTS: Final = Statements(
     due=DUE,
     expired=EXPIRED,
     lapsed=LAPSED,
+    outlasting=OUTLASTING,
     next_time=NEXT_TIME,
     scheduled=SCHEDULED,
     moved_by_hours=MOVED_BY_HOURS,
@@ -345,6 +350,7 @@ STATEMENTS: Final = Statements(
     line_ends=LINE_ENDS,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
+    clock_mark=CLOCK_MARK,
     open_by_identity=OPEN_BY_IDENTITY,
     open_by_service=OPEN_BY_SERVICE,
     search_callbacks=SEARCH_CALLBACKS,

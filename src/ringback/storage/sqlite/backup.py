@@ -20,6 +20,7 @@ from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
 from ringback.storage.naming import UNNAMED
 from ringback.storage.sqlite.connection import BUSY_TIMEOUT_S
+from ringback.storage.sqlite.flushing import flush
 from ringback.storage.sqlite.schema import APPLICATION_ID, refusals
 from ringback.storage.sqlite.sole_use import beside, is_in_use
 
@@ -189,14 +190,6 @@ def _counts(database: sqlite3.Connection) -> dict[str, int]:
 def _publish(copy: Path, file: Path) -> None:
     """Give the copy its name, once it is on the disk."""
     with _faults():
-        _flush(copy)
+        flush(copy)
         copy.replace(file)
-        _flush(file.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        flush(file.parent)

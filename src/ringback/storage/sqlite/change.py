@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 
 from ringback.domain.queue import Turn
 from ringback.ports.errors import RevisionConflict, TargetTaken
-from ringback.ports.values import Change, Extension
+from ringback.ports.values import Change, ClockMark, Extension
 from ringback.storage import event_row
 from ringback.storage.body import duration_us, read_callback, time_us, write_json
 from ringback.storage.callback_row import changed_columns, lease_expire_us, row_of
 from ringback.storage.comparison import Held, PhoneRow, changed_since, compare, dialled_phone, kept_phone
-from ringback.storage.operations import Changes, Shift
+from ringback.storage.operations import Changes, KeepingBounds, Shift
 from ringback.storage.sqlite.transaction import (
     ROWS_PER_INSERT,
     LogEntry,
@@ -191,5 +191,20 @@ def _shift_leases(transaction: Transaction, shift: Shift) -> int | None:
     ).rowcount
 
 
+def _mark_clock(transaction: Transaction, mark: ClockMark) -> None:
+    transaction.database.execute(
+        "UPDATE ringback SET clock_boot = ?, clock_ahead_us = ?, clock_marked_jumps = ?",
+        (mark.boot, duration_us(mark.ahead), mark.jumps),
+    )
+
+
+def _bound_keeping(transaction: Transaction, bounds: KeepingBounds) -> None:
+    phones_us, calls_us = time_us(bounds.phones), time_us(bounds.calls)
+    transaction.database.execute("UPDATE kept_phone SET until_us = ?1 WHERE until_us > ?1", (phones_us,))
+    transaction.database.execute("UPDATE kept_call SET kept_until_us = ?1 WHERE kept_until_us > ?1", (calls_us,))
+
+
 extend = each(_extend)
 shift_leases = each(_shift_leases)
+mark_clock = each(_mark_clock)
+bound_keeping = each(_bound_keeping)

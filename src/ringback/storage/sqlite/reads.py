@@ -25,6 +25,7 @@ from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.sqlite.calls import CALLS_LEFT, CALLS_OF, CALLS_OF_CALLBACKS
 from ringback.storage.sqlite.connection import ask
 from ringback.storage.sqlite.search import EVENT_OWNERS, SEARCH_CALLBACKS, SEARCH_EVENTS
+from ringback.storage.sqlite.transaction import NEWEST_EVENT
 
 GET: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = ?"
 GET_BY_TASK: Final = "SELECT body, lease_expire_us FROM callback WHERE caller_id = ? AND external_task_id = ?"
@@ -56,6 +57,10 @@ LAPSED: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_lapse
      WHERE lease_expire_us <= ? ORDER BY lease_expire_us LIMIT ?
 """
+OUTLASTING: Final = """
+    SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_lapse
+     WHERE lease_expire_us > ? ORDER BY lease_expire_us LIMIT ?
+"""
 NEXT_TIME: Final = """
     SELECT min(at_us) FROM (
         SELECT min(next_attempt_us) AS at_us FROM callback INDEXED BY callback_to_queue WHERE state = 'SCHEDULED'
@@ -66,6 +71,7 @@ NEXT_TIME: Final = """
     )
 """
 CLOCK_JUMPS: Final = "SELECT clock_jumps FROM ringback"
+CLOCK_MARK: Final = "SELECT clock_boot, clock_ahead_us, clock_marked_jumps FROM ringback"
 SCHEDULED: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_by_service
      WHERE service_id = ? AND state = 'SCHEDULED' AND callback_id > ? ORDER BY callback_id LIMIT ?
@@ -267,8 +273,6 @@ OUTCOMES: Final = """
 
 # --- Services and events ---------------------------------------------------------------------------------------
 
-# SQLite's own table of AUTOINCREMENT: it has the last number also when the log is empty.
-NEWEST_EVENT: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'"
 HISTORY: Final = f"SELECT (SELECT min(number) FROM event), ({NEWEST_EVENT})"  # noqa: S608 - SQL of ours
 OPEN_BY_IDENTITY: Final = f"""
     SELECT newest.number, open.identity, open.callbacks FROM (SELECT ({NEWEST_EVENT}) AS number) AS newest
@@ -348,6 +352,7 @@ STATEMENTS: Final = Statements(
     due=DUE,
     expired=EXPIRED,
     lapsed=LAPSED,
+    outlasting=OUTLASTING,
     next_time=NEXT_TIME,
     scheduled=SCHEDULED,
     moved_by_hours=MOVED_BY_HOURS,
@@ -362,6 +367,7 @@ STATEMENTS: Final = Statements(
     line_ends=LINE_ENDS,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
+    clock_mark=CLOCK_MARK,
     open_by_identity=OPEN_BY_IDENTITY,
     open_by_service=OPEN_BY_SERVICE,
     search_callbacks=SEARCH_CALLBACKS,

@@ -9,7 +9,6 @@ from ringback.application.directory import Directory
 from ringback.application.dispatch.assigner import (
     DEFAULT_LEASE,
     DEFAULT_WAIT_S,
-    MAX_LEASE,
     MAX_LEASES,
     MAX_WAIT_S,
     MIN_LEASE,
@@ -18,7 +17,7 @@ from ringback.application.dispatch.assigner import (
 )
 from ringback.application.dispatch.leases import Extended, Leases
 from ringback.domain.call_ids import MAX_CALL_IDS, call_id_violation
-from ringback.domain.callback import Callback, State, weight
+from ringback.domain.callback import LONGEST_LEASE, Callback, State, weight
 from ringback.domain.errors import CallbackInProgress, LeaseRefused
 from ringback.domain.faults import Faults
 from ringback.domain.masked_callback import without_numbers
@@ -41,7 +40,7 @@ MAX_TEXT_LENGTH = 512
 MAX_AGENT_LENGTH = 128
 MAX_DISPOSITION_LENGTH = 64
 _LEASES = Range(1, MAX_LEASES, 1)
-_DURATION = Range(MIN_LEASE, MAX_LEASE, DEFAULT_LEASE)
+_DURATION = Range(MIN_LEASE, LONGEST_LEASE, DEFAULT_LEASE)
 _WAIT = Range(timedelta(0), timedelta(seconds=MAX_WAIT_S), timedelta(seconds=DEFAULT_WAIT_S))
 # 0 means that there was none.
 _SIP_STATUS = Range(100, 699, 0)

@@ -1,0 +1,166 @@
+"""The clock is set while no server runs: what another server finds is as if it had been set under way."""
+
+from datetime import timedelta
+
+import pytest
+
+from ringback.application.access import ANYBODY
+from ringback.domain.callback import LONGEST_LEASE, Callback, State
+from ringback.domain.outcome import Outcome
+from ringback.domain.service import LONGEST_RING_TIMEOUT
+from ringback.ports.dialer import OutcomeReport
+from tests.world.granting import poll
+from tests.world.samples import seconds
+from tests.world.use_cases import World
+
+MOMENT = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+PHONE, GATEWAY = "tel:+41785556677", "sip:+41785556677@gw.example;user=phone"
+STEPS = pytest.mark.parametrize("step", [DAY, -DAY, seconds(40), -seconds(40), -400 * DAY], ids=str)
+BACK = pytest.mark.parametrize("step", [-timedelta(hours=1), -DAY, -400 * DAY], ids=str)
+
+
+async def started_again(world: World, *, boot: str = "this boot") -> World:
+    """Return the use cases of the server that is started next on the database and this clock."""
+    another = World(world.store, world.clock, boot=boot)
+    await another.clock_jumps.start()
+    await another.directory.start()
+    await another.clock_jumps.follow()
+    return another
+
+
+async def dialing(world: World) -> Callback:
+    await world.clock_jumps.start()
+    await world.clock_jumps.follow()
+    await world.create(await world.service(ring_timeout=seconds(20)), PHONE, max_retries=0)
+    leased = await world.lease(seconds(30))
+    assert leased.lease is not None
+    return await world.leases.dialing(ANYBODY, leased.lease.token)
+
+
+@STEPS
+async def test_in_the_same_boot_a_lease_goes_on_as_if_the_clock_had_not_been_set(world: World, step: timedelta) -> None:
+    """Neither does its living dialer lose it, nor does it outlive a dialer that is gone."""
+    callback = await dialing(world)
+    world.clock.pass_time(seconds(10))
+    world.clock.jump(step)
+    world = await started_again(world)
+    await world.run_until(seconds(20) - MOMENT)
+    assert await world.state(callback) is State.DIALING
+    await world.run_until(MOMENT)
+    assert await world.state(callback) is State.FAILED
+
+
+@STEPS
+async def test_it_moves_once_however_often_a_server_is_started(world: World, step: timedelta) -> None:
+    callback = await dialing(world)
+    world.clock.jump(step)
+    for _ in range(3):
+        world = await started_again(world)
+    await world.run_until(seconds(30) - MOMENT)
+    assert await world.state(callback) is State.DIALING
+    await world.run_until(MOMENT)
+    assert await world.state(callback) is State.FAILED
+
+
+async def test_ahead_over_one_restart_and_back_over_the_next(world: World) -> None:
+    callback = await dialing(world)
+    for step in (DAY, -DAY):
+        world.clock.jump(step)
+        world = await started_again(world)
+        await world.run_until(seconds(10))
+    assert await world.state(callback) is State.DIALING
+    await world.run_until(seconds(10))
+    assert await world.state(callback) is State.FAILED
+
+
+async def test_ahead_over_a_restart_and_back_while_the_server_runs(world: World) -> None:
+    callback = await dialing(world)
+    world.clock.jump(DAY)
+    world = await started_again(world)
+    world.clock.jump(-DAY)
+    await world.clock_jumps.follow()
+    await world.run_until(seconds(30) - MOMENT)
+    assert await world.state(callback) is State.DIALING
+    await world.run_until(MOMENT)
+    assert await world.state(callback) is State.FAILED
+
+
+@STEPS
+async def test_in_the_same_boot_a_phone_is_kept_for_as_long_as_it_may_ring(world: World, step: timedelta) -> None:
+    callback = await dialing(world)
+    assert callback.lease is not None
+    await world.leases.ended(ANYBODY, callback.lease.token, OutcomeReport(outcome=Outcome.INTERRUPTED))
+    world.clock.jump(step)
+    world = await started_again(world)
+    waiting = await world.create(await world.service(sip_address="sip:other@cc.example"), GATEWAY)
+    world.clock.pass_time(seconds(20) - MOMENT)
+    await world.assigner.start()
+    assert await world.assigner._serve(poll()) == []
+    world.clock.pass_time(MOMENT)
+    assert (await world.lease()).callback_id == waiting.callback_id
+
+
+@BACK
+async def test_after_a_boot_no_lease_is_longer_than_it_can_be(
+    world: World, step: timedelta, caplog: pytest.LogCaptureFixture
+) -> None:
+    callback = await dialing(world)
+    world.clock.jump(step)
+    world = await started_again(world, boot="the next one")
+    assert "the clock was set back while no server ran: 1 leases were cut short" in caplog.text
+    await world.run_until(seconds(30))
+    assert await world.state(callback) is State.FAILED
+
+
+async def test_after_a_boot_a_lease_that_can_be_is_left_alone(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    callback = await dialing(world)
+    assert callback.lease is not None
+    await world.leases.extend(ANYBODY, [callback.lease.token], LONGEST_LEASE)
+    await started_again(world, boot="the next one")
+    [held] = await world.store.held_by("test")
+    assert held.lease is not None
+    assert held.lease.expire_time == world.clock.now() + LONGEST_LEASE
+    assert "clock" not in caplog.text
+
+
+@BACK
+async def test_after_a_boot_a_phone_is_kept_no_longer_than_any(world: World, step: timedelta) -> None:
+    callback = await dialing(world)
+    assert callback.lease is not None
+    await world.leases.ended(ANYBODY, callback.lease.token, OutcomeReport(outcome=Outcome.INTERRUPTED))
+    world.clock.jump(step)
+    world = await started_again(world, boot="the next one")
+    waiting = await world.create(await world.service(sip_address="sip:other@cc.example"), GATEWAY)
+    world.clock.pass_time(LONGEST_RING_TIMEOUT)
+    assert (await world.lease()).callback_id == waiting.callback_id
+
+
+async def test_what_a_time_service_corrects_slowly_is_no_jump_over_a_restart(world: World) -> None:
+    callback = await dialing(world)
+    for _ in range(20):
+        world.clock.jump(seconds(1.5))
+        await world.clock_jumps.follow()
+    assert callback.lease is not None
+    await world.leases.extend(ANYBODY, [callback.lease.token], seconds(30))
+    another = await started_again(world)
+    assert await another.store.clock_jumps() == 0
+
+
+# --- Schedules -------------------------------------------------------------------------------------------------
+
+
+@BACK
+async def test_a_retry_waits_for_its_delay_by_the_clock_as_it_is(world: World, step: timedelta) -> None:
+    """Although what is recorded goes forward."""
+    service = await world.service()
+    callback = await world.create(service, seconds_between_retries=300)
+    leased = await world.lease()
+    assert leased.lease is not None
+    await world.leases.dialing(ANYBODY, leased.lease.token)
+    world.clock.jump(step)
+    await world.clock_jumps.follow()
+    ended, _ = await world.leases.ended(ANYBODY, leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
+    assert ended.next_attempt_time == world.clock.now() + seconds(300)
+    await world.run_until(seconds(300))
+    assert await world.state(callback) is State.QUEUED
