@@ -273,6 +273,20 @@ async def test_when_the_file_comes_back_service_returns(
     assert await stored(path) == {before.callback_id, after.callback_id}
 
 
+async def test_a_link_that_leads_elsewhere(path: Path, tmp_path: Path) -> None:
+    (link := tmp_path / "link.db").symlink_to(path)
+    store = await opened(link)
+    await create(store)
+    link.unlink()
+    link.symlink_to(another_database(path))
+    assert not await is_good(store)
+    link.unlink()
+    link.symlink_to(path)
+    assert await is_good(store)
+    await create(store)
+    await store.close()
+
+
 async def test_a_commit_that_ends_in_a_file_that_is_gone_is_not_acknowledged(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

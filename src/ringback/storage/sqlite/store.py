@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from functools import partial
 from os import PathLike
@@ -154,10 +154,12 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     async def check_health(self) -> None:
         was_lost = self._files.are_lost
         if self._files.look_again() and was_lost:
-            # What was refused may have been committed, before it was seen where to.
-            newest = await self._writing.run(newest_of)
-            self._log_tail.advance(newest.event)
-            self._services_version.advance(newest.services_version)
+            # What was refused may have been committed, before it was seen where to. If it cannot be read, the question
+            # that comes next cannot be answered, either.
+            with suppress(sqlite3.Error):
+                newest = await self._writing.run(newest_of)
+                self._log_tail.advance(newest.event)
+                self._services_version.advance(newest.services_version)
         await super().check_health()
 
     # --- Services ----------------------------------------------------------------------------------------------
