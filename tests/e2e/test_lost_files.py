@@ -68,10 +68,6 @@ def empty_log(path: Path, _: ExitStack) -> None:
     os.truncate(f"{path}-wal", 0)
 
 
-def empty_index(path: Path, _: ExitStack) -> None:
-    os.truncate(f"{path}-shm", 0)
-
-
 def delete_folder(path: Path, _: ExitStack) -> None:
     shutil.rmtree(path.parent)
 
@@ -89,9 +85,7 @@ def mount_over(path: Path, undo: ExitStack) -> None:
     undo.enter_context(bound(other, path.parent))
 
 
-@pytest.mark.parametrize(
-    "remove", [delete, replace, empty, empty_log, empty_index, delete_folder, move, move_folder, mount_over]
-)
+@pytest.mark.parametrize("remove", [delete, replace, empty, empty_log, delete_folder, move, move_folder, mount_over])
 async def test_a_server_without_its_database_serves_no_more(path: Path, remove: Removal) -> None:
     with ExitStack() as undo:
         async with serving_on(path, "--dialer", "none") as (server, api):
@@ -103,16 +97,6 @@ async def test_a_server_without_its_database_serves_no_more(path: Path, remove: 
             [told] = [line for line in server.log if "the database does not" in line]
             assert f"WARNING the database does not answer: {path}" in told or f"take writes: {path}" in told
             assert await server.stop() == 0
-
-
-async def test_nothing_is_lost_with_the_index(path: Path) -> None:
-    async with serving_on(path, "--dialer", "none") as (server, api):
-        await api.add_service()
-        ids = {(await api.create(f"sip:{number}@sim.example")).callback_id for number in range(20)}
-        empty_index(path, ExitStack())
-        await HealthWatch(api).until(NOT_SERVING)
-        assert await server.stop() == 0
-    assert await found(path) == ids
 
 
 @pytest.mark.parametrize("remove", [move, move_folder, mount_over])

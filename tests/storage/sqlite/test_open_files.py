@@ -152,6 +152,11 @@ def index_deleted(path: Path) -> None:
     index_of(path).unlink()
 
 
+def index_emptied(path: Path) -> None:
+    """SQLite would be killed by its next look there, and by its last one."""
+    os.truncate(index_of(path), 0)
+
+
 def index_replaced(path: Path) -> None:
     copy = path.with_name("copy.index")
     shutil.copy(index_of(path), copy)
@@ -178,6 +183,7 @@ LOSSES: list[Loss] = [
     log_emptied,
     log_cut,
     index_deleted,
+    index_emptied,
     index_replaced,
 ]
 
@@ -315,7 +321,7 @@ async def test_a_commit_that_ends_in_a_file_that_is_gone_is_not_acknowledged(
     assert await stored(path) == {event.callback.callback_id}
 
 
-@pytest.mark.parametrize("loss", [log_deleted, log_moved, log_replaced, index_deleted, index_replaced])
+@pytest.mark.parametrize("loss", [log_deleted, log_moved, log_replaced, index_deleted, index_emptied, index_replaced])
 async def test_a_stop_saves_what_only_the_lost_log_has(path: Path, loss: Loss) -> None:
     store = await opened(path)
     ids = {(await create(store)).callback_id for _ in range(20)}
