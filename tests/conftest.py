@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from ringback.app import App
 from ringback.config import Listen, Settings
-from ringback.rpc import registrar
+from ringback.rpc import requests
 from ringback.storage.sqlite import SqliteStore
 from ringback.web.server import Supervise, WebServer
 from tests.world.api import Api
@@ -27,7 +27,7 @@ hypothesis_settings.load_profile("ringback")
 @pytest.fixture(scope="session", autouse=True)
 def _watched_secrets() -> Iterator[None]:
     """Let the guard see what is logged, and what servers refuse with."""
-    as_sent, as_started = registrar.trailing_metadata, WebServer.start
+    as_sent, as_started = requests.trailing_metadata, WebServer.start
 
     def trailing_metadata(status: Status) -> tuple[tuple[str, bytes]]:
         GUARD.look_at_status(status)
@@ -38,7 +38,7 @@ def _watched_secrets() -> Iterator[None]:
 
     logging.getLogger().addHandler(GUARD)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registrar, "trailing_metadata", trailing_metadata)
+        patch.setattr(requests, "trailing_metadata", trailing_metadata)
         patch.setattr(WebServer, "start", start)
         yield
     logging.getLogger().removeHandler(GUARD)

@@ -135,3 +135,31 @@ def test_each_alert_has_its_section() -> None:
         link, _, anchor = rule["annotations"]["runbook_url"].partition("#")
         assert link.endswith("docs/operating.md")
         assert anchor == rule["alert"].lower()
+
+
+# --- Faults ----------------------------------------------------------------------------------------------------------
+
+RELIABILITY = ROOT / "docs/reliability.md"
+TARGETS = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
+
+
+def faults(page: str) -> Iterator[tuple[str, str]]:
+    """Each fault of the page, and what shows what happens in it: the last column of tables that are headed so."""
+    for table in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
+        head, _, *rows = table.splitlines()
+        if head.rstrip(" |").endswith("shown by"):
+            for row in rows:
+                cells = row.strip("|").split("|")
+                yield cells[0].strip(), cells[-1].strip()
+
+
+def test_each_fault_is_shown_by_a_test_or_a_target_that_is_there() -> None:
+    targets = set(TARGETS.findall((ROOT / "Makefile").read_text()))
+    rows = list(faults(RELIABILITY.read_text(encoding="utf-8")))
+    assert rows
+    for fault, shown_by in rows:
+        named = CODE.findall(shown_by)
+        assert named, f"nothing shows: {fault}"
+        for name in named:
+            there = name.removeprefix("make ") in targets if name.startswith("make ") else (ROOT / name).is_file()
+            assert there, f"{name} does not exist: {fault}"

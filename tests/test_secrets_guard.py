@@ -11,7 +11,7 @@ from ringback.app import App
 from ringback.config import Listen, Settings
 from ringback.domain.errors import CallbackNotFound
 from ringback.domain.key import ExternalTaskKey
-from ringback.rpc import registrar
+from ringback.rpc import requests
 from ringback.wire.errors import status_of
 from tests.world.asgi import requested
 from tests.world.http_client import connected
@@ -61,7 +61,7 @@ def test_every_status_that_a_server_sends_is_looked_at() -> None:
     status = status_of(CallbackNotFound("key"))
     status.message = "no callback for tel:+41785556677"
     with pytest.raises(AssertionError, match="message of an error"), GUARD.watching():
-        registrar.trailing_metadata(status)
+        requests.trailing_metadata(status)
     GUARD.found.clear()
 
 

@@ -151,6 +151,8 @@ class Settings:
     http_session: timedelta = timedelta(hours=12)
     # One server has an SQLite file for itself; any number of servers share a PostgreSQL database.
     database: Path | PostgresUrl = Path("ringback.db")
+    # Make no new database where there is none.
+    must_exist: bool = False
     dialer: str = "simulated"
     # Serve in plain text on an address that others can reach.
     insecure: bool = False

@@ -13,7 +13,6 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
@@ -23,12 +22,12 @@ from tests.hunts.calls import insist
 from tests.hunts.database import Durable
 from tests.world.api import Api, by_id, refusal_of
 from tests.world.dialer import DIALING, Dialer
+from tests.world.health import NOT_SERVING, SERVING, HealthWatch
 from tests.world.replicas import pair
 from tests.world.requests import update_request
 
 pytestmark = pytest.mark.long
 
-SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE_CONFIG = json.loads(files("ringback").joinpath("service_config.json").read_text())
 DEADLINE_S = float(SERVICE_CONFIG["methodConfig"][0]["timeout"].removesuffix("s"))
 PATIENCE_S = 50
@@ -60,7 +59,7 @@ async def test_an_outage(cluster: Durable, outage: Outage) -> None:
         await a.api.create()
         lease = await Dialer(a.api).lease_one(wait_s=PATIENCE_S)
         watches = [await watching(server.api) for server in (a, b)]
-        health = [Health(server.api) for server in (a, b)]
+        health = [HealthWatch(server.api) for server in (a, b)]
         poll = asyncio.create_task(leased(b.api))
         await b.is_polled()
         async with outage(cluster):
@@ -98,18 +97,6 @@ async def tells(stream: Any, callback: cb.Callback) -> None:
         response = await stream.read()
         assert isinstance(response, pb.WatchCallbacksResponse)
         events = [event.callback for event in response.events]
-
-
-class Health:
-    """What a server says of itself, as it changes."""
-
-    def __init__(self, api: Api) -> None:
-        stub: Any = health_pb2_grpc.HealthStub(api.channel)
-        self._stream = stub.Watch(health_pb2.HealthCheckRequest())
-
-    async def until(self, status: int) -> None:
-        while (await self._stream.read()).status != status:
-            pass
 
 
 async def all_are_refused(api: Api, lease: dialer_pb.Lease) -> None:

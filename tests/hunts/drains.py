@@ -28,7 +28,7 @@ from google.rpc.status_pb2 import Status
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
 
-from ringback.rpc.registrar import DETAILS_KEY
+from ringback.rpc.requests import DETAILS_KEY
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from tests.hunts.report import Report

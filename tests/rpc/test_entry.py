@@ -25,9 +25,11 @@ from ringback.entry.admission import Admission
 from ringback.entry.gate import Gate
 from ringback.entry.way_in import WayIn
 from ringback.identity.authenticator import Authenticator
-from ringback.rpc.registrar import DETAILS_KEY, Registrar, trailing_metadata
-from ringback.v1 import callbacks_service_pb2, dialer_service_pb2, directory_service_pb2
+from ringback.rpc.connection_room import ConnectionRoom
+from ringback.rpc.registrar import Registrar
+from ringback.rpc.requests import DETAILS_KEY, trailing_metadata
 from ringback.wire.errors import status_of
+from tests.world.methods import OWN_METHODS
 from tests.world.statuses import detail_of
 
 ID = "0190b2f4-7d1c-7a53-9d3e-1f2a3b4c5d6e"
@@ -62,7 +64,8 @@ async def served(behaviour: Behaviour, gate: Gate | None = None) -> AsyncIterato
     rights = dict.fromkeys(handlers, Right.READ_CALLBACKS)
     admission = Admission(Authenticator(), SystemClock(), Usage(None, time.monotonic), set, rights)
     way_in = WayIn(gate or Gate(), admission, Turns(time.monotonic))
-    Registrar(server, way_in).add_registered_method_handlers("test.Test", handlers)
+    room = ConnectionRoom(1000, list, lambda _: None)
+    Registrar(server, way_in, room).add_registered_method_handlers("test.Test", handlers)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -296,18 +299,10 @@ async def read_first(call: Any) -> object:
     return await (call.read() if isinstance(call, grpc.aio.UnaryStreamCall) else call)
 
 
-METHODS = [
-    f"/{service.full_name}/{method.name}"
-    for module in (callbacks_service_pb2, dialer_service_pb2, directory_service_pb2)
-    for service in module.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
-]
-
-
 async def test_every_rpc_of_the_server_comes_in_through_the_entry(settings: Settings) -> None:
     async with await App.start(settings) as app, grpc.aio.insecure_channel(f"127.0.0.1:{app.port}") as channel:
         app.edges.gate.close()
-        for name in METHODS:
+        for name in OWN_METHODS:
             # The first message of a stream is read like that of a unary call.
             method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(name)
             with pytest.raises(grpc.aio.AioRpcError) as raised:

@@ -378,6 +378,7 @@ async def test_requests_in_progress_make_no_room(serve_http: ServeHttp, stage: H
         await busy.send(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
         await stage.entered.wait()
         async with connected(server.port) as late:
+            assert (await late.response()).status == 503
             assert await late.is_ended()
         stage.may_go_on.set()
         assert (await busy.response()).body == b"done"

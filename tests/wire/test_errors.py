@@ -35,6 +35,7 @@ CASES: Sequence[tuple[Exception, StatusCode, str, Mapping[str, str], Sequence[ty
         {},
         [BadRequest],
     ),
+    (errors.UndecodableRequest("is no JSON"), StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", {}, [BadRequest]),
     (
         errors.DialRuleBroken([Fault("target", "is a premium-rate number")], "phone.deny_kinds"),
         StatusCode.INVALID_ARGUMENT,
@@ -234,7 +235,7 @@ class TestTable:
 
 
 def test_every_error_has_a_case() -> None:
-    assert {type(case[0]) for case in CASES} == set(concrete(RingbackError))
+    assert {type(case[0]) for case in CASES} == {InvalidRequest, *concrete(RingbackError)}
 
 
 def test_every_reason_is_used() -> None:

@@ -71,9 +71,9 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def serving(*options: str, **settings: str) -> AsyncIterator[ServerProcess]:
-    """Run a server with these options; it is gone when the block ends."""
-    server = ServerProcess(await start("serve", *options, **settings))
+async def serving(*options: str, files: str = "", **settings: str) -> AsyncIterator[ServerProcess]:
+    """Run a server with these options, and with so many files at most; it is gone when the block ends."""
+    server = ServerProcess(await start("serve", *options, files=files, **settings))
     try:
         yield server
     finally:

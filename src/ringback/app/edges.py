@@ -11,6 +11,8 @@ from ringback.dialers.built_in import Loop
 from ringback.dialers.runner import DialerRunner
 from ringback.entry.admission import Admission
 from ringback.entry.gate import Gate
+from ringback.entry.open_files import most_grpc_connections
+from ringback.entry.undecodable import UndecodableLog
 from ringback.entry.way_in import WayIn
 from ringback.identity.authenticator import Authenticator
 from ringback.identity.credential_files import CredentialFiles
@@ -63,12 +65,19 @@ class Edges:
     def __init__(self, settings: Settings, files: Secured, use_cases: UseCases, tracer: Tracer | None) -> None:
         self._settings = settings
         self.authenticator, tls, web = files
-        self.grpc = Server(None if tls is None else Tls(tls), reflection=settings.reflection, limits=settings.limits)
+        self._undecodable = UndecodableLog()
+        self.grpc = Server(
+            None if tls is None else Tls(tls),
+            reflection=settings.reflection,
+            limits=settings.limits,
+            undecodable=self._undecodable,
+            most_connections=most_grpc_connections(http=web is not None),
+        )
         # Where clients on this machine reach it, once it is bound.
         self.address = ""
         self.gate = Gate()
         self.admission = Admission(self.authenticator, use_cases.clock, use_cases.usage, self.open_connections)
-        self.way_in = WayIn(self.gate, self.admission, use_cases.turns)
+        self.way_in = WayIn(self.gate, self.admission, use_cases.turns, undecodable=self._undecodable)
         self.way_in.follow(CallTraces(tracer), CallLog())
         self.credential_files = CredentialFiles(self.authenticator, tls, use_cases.clock)
         self.handlers = Handlers.of(use_cases)
@@ -98,7 +107,7 @@ class Edges:
 
     def loops(self, dialer: DialerRunner | None) -> Sequence[Loop]:
         """Return what runs for as long as the server does. `dialer` is what places calls, for the metrics."""
-        own: tuple[Loop, ...] = (self.admission.long_calls, self.credential_files)
+        own: tuple[Loop, ...] = (self.grpc, self.grpc.room, self.admission.long_calls, self.credential_files)
         return own if self.http is None else (*own, *self.http.loops(dialer))
 
     async def start(self, supervise: "Supervise") -> None:
@@ -122,3 +131,4 @@ class Edges:
     async def stop(self) -> None:
         """Refuse connections, and close those that are open."""
         await asyncio.gather(self.grpc.stop(), *([] if self.http is None else [self.http.server.stop()]))
+        self._undecodable.close()

@@ -17,6 +17,7 @@ from ringback.dialers.built_in import Loop, built_in_dialer, check_files
 from ringback.domain.dial_rules import DialRules
 from ringback.identity.rules import AccessRules
 from ringback.ports.clock import SharedTime
+from ringback.ports.errors import HistoryLost
 from ringback.ports.store import Store
 from ringback.storage.open import open_store
 from ringback.tracing.callbacks import CallbackTraces
@@ -45,6 +46,9 @@ class App:
         store.listen(TransitionLog(self.use_cases.directory.find).tell)
         if tracer is not None:
             store.listen(CallbackTraces(tracer).tell)
+        # Whether the database can be used has changed.
+        self._turned = asyncio.Event()
+        store.listen_health(lambda _: self._turned.set())
         self.edges = Edges(settings, files, self.use_cases, tracer)
         self._serves = False
         self._dialer: DialerRunner | None = None
@@ -52,8 +56,10 @@ class App:
         self._open = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._dialer_task: asyncio.Task[None] | None = None
+        self._reporting: asyncio.Task[None] | None = None
         # Set when a loop has died, which is a bug: the process ends, so that its supervisor restarts it.
         self.failed = asyncio.Event()
+        store.listen_death(self.failed.set)
 
     @classmethod
     async def start(cls, settings: Settings, tracers: TracerProvider | None = None) -> Self:
@@ -65,7 +71,7 @@ class App:
         """
         files = secured(settings)
         check_files(settings)
-        store = await open_store(settings.database)
+        store = await open_store(settings.database, must_exist=settings.must_exist)
         app = cls(settings, store, files, tracer_of(tracers))
         try:
             await app._start()
@@ -87,10 +93,13 @@ class App:
         loops += self.edges.loops(self._dialer)
         await self.use_cases.assigner.start()
         self._tasks += [self._supervise(loop.run()) for loop in loops]
-        self._tasks.append(self._supervise(self._report_health()))
+        self._tasks.append(self._supervise(self._check_health()))
+        self._reporting = self._supervise(self._report_health())
         if self._dialer is not None:
             self._dialer_task = self._supervise(self._dialer.run())
         await self.edges.start(self._supervise)
+        if not self.store.healthy:  # meanwhile; it has just been reported that the server serves
+            await self.edges.grpc.report_health(serving=False)
         self._serves = True
 
     def replace_access(self, rules: AccessRules | None) -> None:
@@ -128,6 +137,8 @@ class App:
 
     async def stop(self) -> None:
         """Drain: report it, end the streams with their last token, let writes and calls finish, close the database."""
+        if self._reporting is not None:
+            self._reporting.cancel()  # else it could take back what comes next
         await self.edges.grpc.report_health(serving=False)
         self.edges.drain()
         if self._dialer is not None:
@@ -154,19 +165,23 @@ class App:
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (fault := task.exception()) is not None:
-            _log.critical("%s has died, stopping", task.get_coro(), exc_info=fault)
+            if isinstance(fault, HistoryLost):
+                _log.critical("stopping: %s", fault)
+            else:
+                _log.critical("%s has died, stopping", task.get_coro(), exc_info=fault)
             self.failed.set()
 
-    async def _report_health(self) -> None:
-        """Report NOT_SERVING while the database does not take writes."""
-        serving = True
+    async def _check_health(self) -> None:
         while True:
             await asyncio.sleep(_HEALTH_CHECK_S)
-            healthy = await self.store.probe()
-            if healthy is not serving:
-                serving = healthy
-                await self.edges.grpc.report_health(serving=serving)
-                _log.warning("the database %s", "takes writes again" if serving else "does not take writes")
+            await self.store.check_health()
+
+    async def _report_health(self) -> None:
+        """Report NOT_SERVING as soon as the database cannot be used, for as long as it cannot."""
+        while True:
+            await self._turned.wait()
+            self._turned.clear()
+            await self.edges.grpc.report_health(serving=self.store.healthy)
 
 
 def _clock_for(store: Store) -> SystemClock | SharedClock:

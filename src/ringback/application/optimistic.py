@@ -48,8 +48,8 @@ async def _store_versions(
     return versions[-1]
 
 
-async def apply_each(store: CallbackStore, changes: Sequence[Change]) -> int:
-    """Store the changes with which no other writer was faster; return how many."""
+async def apply_each(store: CallbackStore, changes: Sequence[Change]) -> Sequence[Change]:
+    """Store the changes with which no other writer was faster, and return those."""
     while changes:
         try:
             await store.apply(changes)
@@ -57,4 +57,4 @@ async def apply_each(store: CallbackStore, changes: Sequence[Change]) -> int:
             changes = [c for c in changes if c.before.callback_id not in conflict.callback_ids]
         else:
             break
-    return len(changes)
+    return changes

@@ -9,8 +9,9 @@ from ringback.cli.streams import INTERRUPTED, replace_what_cannot_be_printed
 def main() -> None:
     """Run the command line. With the stubs alone, print what is missing and exit 2."""
     replace_what_cannot_be_printed()
-    # Until it is told its own default, gRPC prints each handshake that fails on stderr, in a form of its own.
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # Else gRPC prints each handshake that fails, and each header that it cannot read, on stderr in a form of its own:
+    # everybody who reaches the port could fill the log.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         _run()
     except KeyboardInterrupt:  # before the command has begun

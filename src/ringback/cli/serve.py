@@ -22,6 +22,7 @@ from ringback.cli.traces import CannotTrace, tracing
 from ringback.config import Settings
 from ringback.dialers.built_in import DialerCannotOpen
 from ringback.domain.errors import RingbackError, ServiceNotFound, StorageUnavailable
+from ringback.entry.open_files import raise_limit
 from ringback.identity.files import UnusableFileError
 from ringback.listening import CannotListen
 from ringback.storage.errors import StoreCannotOpen
@@ -54,6 +55,7 @@ def serve(config: str | None, **flags: str | bool | None) -> None:
             set_up_log("info", libraries=False, form="json")
             _end(fault)
         raise
+    raise_limit()
     form = configuration["log_format"]
     set_up_log(configuration["log_level"], libraries=configuration["log_libraries"], form=form)
     try:

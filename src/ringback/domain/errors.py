@@ -1,6 +1,7 @@
 """One class per reason to refuse a request. `wire/errors.py` maps each to its gRPC status."""
 
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -28,6 +29,15 @@ class InvalidRequest(RingbackError):
     def __init__(self, violations: Sequence[Fault]) -> None:
         self.violations = tuple(violations)
         super().__init__("; ".join(f"{v.field}: {v.description}" for v in self.violations))
+
+
+class UndecodableRequest(InvalidRequest):
+    """What came is no message of the RPC at all, or nothing came."""
+
+    def __init__(self, description: str, field: str = "request") -> None:
+        # What is wrong with all of it, such as "is no JSON".
+        self.description = description
+        super().__init__([Fault(field, description)])
 
 
 class CredentialsInvalid(RingbackError):
@@ -223,13 +233,29 @@ class ServerDraining(RingbackError):
         super().__init__("the server is draining; try again")
 
 
+class StorageFault(Enum):
+    """Why the database is not available."""
+
+    # It is away, locked or full: it can come back as it was.
+    OUTAGE = auto()
+    # What is in it cannot be read any more.
+    DAMAGE = auto()
+    # It is there, and other writers were faster again and again.
+    RIVALRY = auto()
+
+
 class StorageUnavailable(RingbackError):
     """The database is unreachable, locked or full. Whether a write was stored is not known."""
 
-    def __init__(self, text: str = "", *, told: str = "") -> None:
+    def __init__(self, text: str = "", *, told: str = "", fault: StorageFault = StorageFault.OUTAGE) -> None:
         """`told` is what callers read where the text has what is for operators: addresses, users, statements."""
         super().__init__(text)
         self.told = told or text
+        self.fault = fault
+
+    def again(self) -> "StorageUnavailable":
+        """Return another one of the same, for another caller."""
+        return StorageUnavailable(str(self), told=self.told, fault=self.fault)
 
 
 class IllegalTransition(Exception):

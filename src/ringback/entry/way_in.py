@@ -10,10 +10,17 @@ from msgspec import Struct
 
 from ringback.application.access import Caller
 from ringback.application.turns import Turns
-from ringback.domain.errors import CredentialsInvalid, RingbackError, ServerDraining, StorageUnavailable
+from ringback.domain.errors import (
+    CredentialsInvalid,
+    RingbackError,
+    ServerDraining,
+    StorageUnavailable,
+    UndecodableRequest,
+)
 from ringback.entry.admission import LONG, Admission
 from ringback.entry.gate import Gate
 from ringback.entry.long_calls import Ending
+from ringback.entry.undecodable import UndecodableLog
 from ringback.identity.authenticator import Credentials
 
 _log = logging.getLogger(__name__)
@@ -35,6 +42,13 @@ class Observer(Protocol):
 
     def on_end(self, rpc: str, edge: Edge, code: str, caller: Caller | None, duration_s: float) -> None:
         """`code` is the name of a gRPC status; `caller` is None when the call was not let in."""
+
+
+class ConnectionLimit(Protocol):
+    """It has room for so many connections, and refuses calls on others."""
+
+    def check(self, credentials: Credentials) -> None:
+        """Raise `QuotaExceeded`."""
 
 
 class Followed(Protocol):
@@ -68,11 +82,19 @@ class _Rpc(Struct, frozen=True, eq=False):
 class WayIn:
     """The entry of one server, for all its edges."""
 
-    def __init__(self, gate: Gate, admission: Admission, turns: Turns, observers: Sequence[Observer] = ()) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        admission: Admission,
+        turns: Turns,
+        observers: Sequence[Observer] = (),
+        undecodable: UndecodableLog | None = None,
+    ) -> None:
         self.gate: Final = gate
         self.admission: Final = admission
         self.turns: Final = turns
         self.observers: Final = list(observers)
+        self.undecodable: Final = undecodable or UndecodableLog()
         self._followers: tuple[Follower, ...] = ()
         self._rpcs: Final[dict[str, _Rpc]] = {}
 
@@ -118,11 +140,13 @@ class Entered:
         # What the client gets for a response.
         self._error: Exception | None = None
 
-    async def admit(self) -> Caller:
+    async def admit(self, limit: ConnectionLimit | None = None) -> Caller:
         """Let the call in, and return who makes it. Raise what refuses it, after a pause if it may be a guess."""
         way_in = self._way_in
         try:
             way_in.gate.enter()
+            if limit is not None:
+                limit.check(self._credentials)
             self.caller = way_in.admission.admit(self._rpc.name, self._credentials)
         except RingbackError as refusal:
             if isinstance(refusal, CredentialsInvalid):
@@ -155,6 +179,8 @@ class Entered:
     def refusal(self, error: BaseException) -> Exception:
         """Return what the client gets for what was raised. Raise it again when it is the client who gave up."""
         self._error = self._refusal(error)
+        if isinstance(error, UndecodableRequest):
+            self._way_in.undecodable.note(self._rpc.name, self._credentials.peer(), error)
         return self._error
 
     def _refusal(self, error: BaseException) -> Exception:

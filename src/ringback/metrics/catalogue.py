@@ -122,7 +122,9 @@ AGENTS_RESTING: Final = _shared(
 COMMITS: Final = _counter("commits", "result", help="Transactions, by whether they are durable: ok or failed.")
 COMMIT_DURATION: Final = _histogram("commit_seconds", help="How long it took to write a transaction durably.")
 COMMIT_SIZE: Final = _histogram("commit_operations", help="How many requests shared a transaction.")
-DATABASE_WRITABLE: Final = _gauge("database_writable", help="1 if the last attempt to write to the database succeeded.")
+DATABASE_WRITABLE: Final = _gauge(
+    "database_writable", help="1 if the database can be used: no write was refused since."
+)
 DATABASE_SIZE: Final = _shared("database_size_bytes", help="Space that the database takes.")
 DATABASE_WAL: Final = _shared("database_wal_bytes", help="Size of the write-ahead log; of SQLite only.")
 DATABASE_FREE: Final = _shared("database_free_bytes", help="Space left on the disk of the database; of SQLite only.")

@@ -425,7 +425,7 @@ class Store(
 
     @property
     def healthy(self) -> bool:
-        """Whether the last attempt to write succeeded."""
+        """Whether the database can be used: no write was refused without one that is no smaller being taken since."""
         ...
 
     async def size(self) -> StoreSize:
@@ -433,7 +433,25 @@ class Store(
         ...
 
     async def probe(self) -> bool:
-        """Return whether the database takes writes: as the last one showed or, when it failed, as another one shows."""
+        """Return whether the database takes small writes, such as those that extend leases.
+
+        While it is healthy it does; otherwise one is made to see.
+        """
+        ...
+
+    async def check_health(self) -> None:
+        """Look whether the database answers and, if it was not healthy, whether it is now. Takes seconds if it hangs.
+
+        To be called once a second: without it nothing becomes healthy again.
+        """
+        ...
+
+    def listen_health(self, listener: Callable[[bool], None]) -> None:
+        """Call `listener` with whether the database is healthy at the moment at which that changes."""
+        ...
+
+    def listen_death(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when nothing can be written any more because of a bug."""
         ...
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -56,9 +56,21 @@ async def close_connections(address: Address, limit_s: float) -> None:
         await asyncio.sleep(_PAUSE_S)
 
 
-def open_connections(address: Address) -> set[str]:
-    """Return the peers, as gRPC writes them, whose connections to the address are open."""
-    return {peer for found in _sockets(address) if not found.is_listening and (peer := _peer_of(found.duplicate))}
+def open_connections(address: Address) -> Sequence[str]:
+    """Return the peers, as gRPC writes them, whose connections to the address are open: mostly the newest last."""
+    found = [(each.number, _peer_of(each.duplicate)) for each in _sockets(address) if not each.is_listening]
+    return [peer for _, peer in sorted(found) if peer]
+
+
+def end_connections(address: Address, peers: Collection[str]) -> None:
+    """Have gRPC take the clients for gone whose peers these are."""
+    ended = frozenset(peers)
+    if not ended:
+        return
+    for found in _sockets(address):
+        if not found.is_listening and _peer_of(found.duplicate) in ended:
+            with suppress(OSError):  # the client has closed it
+                found.duplicate.shutdown(socket.SHUT_RD)
 
 
 def _shut_down(address: Address, how: int) -> int:
@@ -100,7 +112,7 @@ def _is_socket(descriptor: int) -> bool:
 def _descriptors() -> list[int]:
     try:
         return [int(entry.name) for entry in _DESCRIPTORS.iterdir()]
-    except FileNotFoundError:
+    except OSError:  # there is no such folder, or not one more file can be opened
         return []
 
 
@@ -113,7 +125,7 @@ def _address_of(found: socket.socket) -> Address | None:
 
 
 def _peer_of(found: socket.socket) -> str:
-    """Return the peer as gRPC writes it; empty when there is none any more."""
+    """Return the peer as gRPC writes it; empty when there is none any more, or none that can be told from others."""
     with suppress(OSError):
         if found.family in _INTERNET:
             return peer_of(found.getpeername())

@@ -14,11 +14,13 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import Default
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from ringback.rpc.open_registrar import OpenRegistrar
+
 _V1ALPHA = "grpc.reflection.v1alpha.ServerReflection"
 _V1 = "grpc.reflection.v1.ServerReflection"
 
 
-def add_reflection(server: grpc.aio.Server, services: Sequence[str]) -> None:
+def add_reflection(registrar: OpenRegistrar, services: Sequence[str]) -> None:
     """Add reflection of these services, and of reflection itself."""
     _add_v1_descriptors()
     names = (*services, _V1ALPHA, _V1)
@@ -31,7 +33,7 @@ def add_reflection(server: grpc.aio.Server, services: Sequence[str]) -> None:
         )
     }
     for name in (_V1ALPHA, _V1):
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+        registrar.add_registered_method_handlers(name, handlers)
 
 
 def _add_v1_descriptors() -> None:

@@ -1,32 +1,27 @@
 """The handlers of our services as gRPC gets them: each behind the one way in, its errors made statuses.
 
+To gRPC all of them take a stream of requests, of which the first counts. It hands over no request that cannot be read
+otherwise, and says nothing at all to a client that ends its requests before the first.
+
 The wrapper is put on each handler where it is registered. An interceptor would do the same, and costs 2 to 3 % of each
 call; the wrapper costs nothing that can be measured.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.message import DecodeError
 
 from ringback.application.access import Caller
-from ringback.domain.errors import Fault, InvalidRequest
 from ringback.entry.long_calls import Ending
 from ringback.entry.way_in import Entered, WayIn
+from ringback.rpc.connection_room import ConnectionRoom
+from ringback.rpc.requests import Context, code_of, decoded, first_of, refuse
 from ringback.wire.errors import status_of
 
-if TYPE_CHECKING:
-    from google.rpc.status_pb2 import Status
-
-# Each method has its own type of context; what is used of it is the same in all.
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 # Returns the response of a unary RPC; that of a stream writes its responses to the call.
 Behaviour: TypeAlias = Callable[[Any, "RpcCall"], Awaitable[Any]]
-
-DETAILS_KEY: Final = "grpc-status-details-bin"
-_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class RpcCall:
@@ -48,9 +43,10 @@ class RpcCall:
 class Registrar:
     """The server, as the generated code sees it when it registers the handlers of a service."""
 
-    def __init__(self, server: grpc.aio.Server, way_in: WayIn) -> None:
+    def __init__(self, server: grpc.aio.Server, way_in: WayIn, room: ConnectionRoom) -> None:
         self._server = server
         self._way_in = way_in
+        self._room = room
 
     def add_generic_rpc_handlers(self, handlers: object) -> None:
         """Do nothing: the handlers themselves come next."""
@@ -67,24 +63,26 @@ class Registrar:
         # Requests come in as bytes, and what a stream writes is bytes already (`watch_encoder.py`).
         respond = self._wrapped(name, handler)
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(respond)
-        return grpc.unary_unary_rpc_method_handler(respond, None, handler.response_serializer)
+            return grpc.stream_stream_rpc_method_handler(respond)
+        return grpc.stream_unary_rpc_method_handler(respond, None, handler.response_serializer)
 
     def _wrapped(self, name: str, handler: Any) -> Any:
         """Return a coroutine function, by which gRPC knows that a stream awaits its writes: that is back-pressure."""
-        way_in = self._way_in
+        way_in, room = self._way_in, self._room
         behaviour: Behaviour = handler.unary_stream if handler.response_streaming else handler.unary_unary
         parse: Callable[[bytes], Any] = handler.request_deserializer or bytes
 
-        async def respond(request: bytes, context: Context) -> Any:
+        async def respond(_: object, context: Context) -> Any:
+            request = await first_of(context)
             call = way_in.begin(name, "grpc", context)
 
             def behave(caller: Caller, ending: Ending | None) -> Awaitable[Any]:
-                return behaviour(_parsed(parse, request), RpcCall(caller, context, ending))
+                return behaviour(decoded(parse, request), RpcCall(caller, context, ending))
 
             try:
-                await call.admit()
-                response = await call.serve(behave)
+                with room.call(context):
+                    await call.admit(room)
+                    response = await call.serve(behave)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - gRPC would send its text to the client
                 await _abort(call, context, error)
             else:
@@ -101,24 +99,11 @@ async def _abort(call: Entered, context: Context, error: BaseException) -> None:
     except asyncio.CancelledError:
         call.end(grpc.StatusCode.CANCELLED.name)
         raise
-    code = _CODES[status.code]
-    call.end(code.name)
+    call.end(code_of(status).name)
     try:
-        await context.abort(code, status.message, trailing_metadata(status))
+        await refuse(context, status)
     except grpc.aio.InternalError:
         if not isinstance(error, asyncio.CancelledError):
             raise
         # A client that does not read: what is being written to it cannot be followed by a status.
         raise error from None
-
-
-def trailing_metadata(status: "Status") -> tuple[tuple[str, bytes]]:
-    """Return the metadata in which gRPC clients look for the details of a status."""
-    return ((DETAILS_KEY, status.SerializeToString()),)
-
-
-def _parsed(parse: Callable[[bytes], Any], request: bytes) -> Any:
-    try:
-        return parse(request)
-    except DecodeError:
-        raise InvalidRequest([Fault("request", "its bytes are no message of this RPC")]) from None

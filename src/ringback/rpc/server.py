@@ -1,18 +1,28 @@
 """The grpc.aio server: what is served besides our own services, its limits, and how it stops."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
 
-import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ringback.application.limits import LimitRules
 from ringback.config import Listen, UnixSocket
+from ringback.entry.open_files import most_grpc_connections
+from ringback.entry.undecodable import UndecodableLog
 from ringback.entry.way_in import WayIn
 from ringback.listening import BoundSocket, bind_port
-from ringback.rpc.connections import Address, close_connections, open_connections, stop_listening
+from ringback.rpc.connection_room import ConnectionRoom
+from ringback.rpc.connections import (
+    Address,
+    close_connections,
+    end_connections,
+    open_connections,
+    stop_listening,
+)
+from ringback.rpc.core import grpc_server
+from ringback.rpc.open_registrar import OpenRegistrar
 from ringback.rpc.reflection import add_reflection
 from ringback.rpc.registrar import Registrar
 from ringback.rpc.tls import Tls
@@ -47,6 +57,8 @@ OPTIONS: Sequence[tuple[str, Any]] = (
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.ping_timeout_ms", 10_000),  # else it is a minute, whatever the line above says
+    # A connection that says nothing takes a place, by default for two minutes.
+    ("grpc.server_handshake_timeout_ms", 10_000),
     # Calls that Python has not taken yet wait in one queue. When it is full, gRPC cancels some, of whatever connection.
     ("grpc.server.max_pending_requests", _NO_LIMIT),
     ("grpc.server.max_pending_requests_hard_limit", _NO_LIMIT),
@@ -60,19 +72,40 @@ OPTIONS: Sequence[tuple[str, Any]] = (
 class Server:
     """A gRPC server with health and, if wanted, reflection; our services are added before `start`."""
 
-    def __init__(self, tls: Tls | None = None, *, reflection: bool = True, limits: LimitRules | None = None) -> None:
+    def __init__(
+        self,
+        tls: Tls | None = None,
+        *,
+        reflection: bool = True,
+        limits: LimitRules | None = None,
+        undecodable: UndecodableLog | None = None,
+        most_connections: int | None = None,
+    ) -> None:
         """Without `tls` it serves plain text."""
         self._tls = tls
-        self.grpc = grpc.aio.server(options=[*OPTIONS, ("grpc.max_concurrent_streams", _streams(limits))])
+        most_connections = most_connections or most_grpc_connections(http=False)
+        self.grpc = grpc_server(
+            [
+                *OPTIONS,
+                ("grpc.max_concurrent_streams", _streams(limits)),
+                # Of each address by itself.
+                ("grpc.max_allowed_incoming_connections", most_connections),
+            ]
+        )
+        self.room = ConnectionRoom(
+            most_connections, self.open_connections, lambda peers: end_connections(self._bound, peers)
+        )
         self._health = health.aio.HealthServicer()
         # What was reported last of the server as a whole.
         self.is_serving = False
         self._updates: set[asyncio.Task[None]] = set()
         self._socket: BoundSocket | None = None
         self._bound: Address = 0
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+        self._is_stopping = False
+        registrar: Any = OpenRegistrar(self.grpc, undecodable or UndecodableLog())
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, registrar)
         if reflection:
-            add_reflection(self.grpc, (*SERVICES, health.SERVICE_NAME))
+            add_reflection(registrar, (*SERVICES, health.SERVICE_NAME))
 
     def add_services(
         self,
@@ -82,7 +115,7 @@ class Server:
         directory: DirectoryServiceServicer,
     ) -> None:
         """Add our services, each of whose calls goes through the one way in."""
-        registrar: Any = Registrar(self.grpc, way_in)
+        registrar: Any = Registrar(self.grpc, way_in, self.room)
         add_CallbacksServiceServicer_to_server(callbacks, registrar)
         add_DialerServiceServicer_to_server(dialers, registrar)
         add_DirectoryServiceServicer_to_server(directory, registrar)
@@ -105,7 +138,7 @@ class Server:
         self._bound = unquote(target.removeprefix(_UNIX)) if target.startswith(_UNIX) else port
         return port
 
-    def open_connections(self) -> Collection[str]:
+    def open_connections(self) -> Sequence[str]:
         """Return the peers of the connections that are open."""
         return open_connections(self._bound)
 
@@ -114,6 +147,12 @@ class Server:
         await self._report_health_of(health.SERVICE_NAME, serving=True)
         await self.report_health(serving=True)
         await self.grpc.start()
+
+    async def run(self) -> None:
+        """Return when it stops. Raise when gRPC ends by itself: a process that no call reaches is better restarted."""
+        await self.grpc.wait_for_termination()
+        if not self._is_stopping:
+            raise RuntimeError("gRPC has ended by itself")
 
     async def report_health(self, *, serving: bool) -> None:
         """Report to `grpc.health.v1` clients, for the server as a whole and for each service."""
@@ -131,6 +170,7 @@ class Server:
 
     async def stop(self) -> None:
         """Refuse connections, close those that there are, and then stop: calls in progress fail with UNAVAILABLE."""
+        self._is_stopping = True
         stop_listening(self._bound)
         await close_connections(self._bound, _CLOSE_S)
         await self.grpc.stop(_CLOSE_S)

@@ -6,7 +6,7 @@ the restored database, also once its log has grown beyond them; and two restores
 
 import logging
 import secrets
-from typing import Final
+from typing import Final, NamedTuple
 
 _log = logging.getLogger(__name__)
 
@@ -15,6 +15,17 @@ UNNAMED: Final = ""
 
 def new_database_id() -> str:
     return secrets.token_hex(8)
+
+
+class Prepared(NamedTuple):
+    """The id of a database that can be used now, and whether it was empty before."""
+
+    database_id: str
+    is_new: bool
+
+
+def tell_of_new(database: object) -> None:
+    _log.warning("there was no database: a new, empty one was made: %s", database)
 
 
 def tell_of_restore() -> None:

@@ -1,6 +1,7 @@
 """The choice of the dialect, in one place. What PostgreSQL needs is an extra, imported only for it."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,15 +14,19 @@ R = TypeVar("R")
 Location = Path | PostgresUrl
 
 
-async def open_store(location: Location) -> Store:
-    """Open the database, or create it. Raise `StoreCannotOpen`."""
-    return await by_dialect(location, SqliteStore.open, _open_postgres)
+async def open_store(location: Location, *, must_exist: bool = False) -> Store:
+    """Open the database, or create it unless it must exist. Raise `StoreCannotOpen`."""
+    return await by_dialect(
+        location,
+        partial(SqliteStore.open, must_exist=must_exist),
+        partial(_open_postgres, must_exist=must_exist),
+    )
 
 
-def _open_postgres(location: PostgresUrl) -> Awaitable[Store]:
+def _open_postgres(location: PostgresUrl, *, must_exist: bool) -> Awaitable[Store]:
     from ringback.storage.postgres import PostgresStore  # noqa: PLC0415 - an extra of its own
 
-    return PostgresStore.open(location.url)
+    return PostgresStore.open(location.url, must_exist=must_exist)
 
 
 def by_dialect(location: Location, sqlite: Callable[[Path], R], postgres: Callable[[PostgresUrl], R]) -> R:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import Callback, weight
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
 from ringback.ports.calls import CallKey, KeptCall
@@ -20,6 +20,10 @@ COUNT_LIMIT_S: Final = 300.0
 DIALLED_KEPT: Final = timedelta(hours=48)
 # A call that no process has gone on with for so long is none any more.
 LEFT_CALLS_KEPT: Final = timedelta(hours=24)
+# A page of a row in a table, and one of an index.
+_ROW_BYTES: Final = 8 * 1024
+# A callback is in the log as well.
+_COPIES: Final = 2
 # Reading connections. Lists and counts have their own: a long one holds up others, never the scheduler or a dialer.
 SEEKERS: Final = 2
 LISTERS: Final = 2
@@ -91,6 +95,18 @@ class Taking(NamedTuple):
     before: KeptCall
     after: KeptCall
     changes: Sequence[Change]
+
+
+def bytes_of(request: object, rows: int) -> int:
+    """Return how much a request that touches so many rows writes: rather more than less."""
+    callbacks: Sequence[Callback] = ()
+    if isinstance(request, Creation):
+        callbacks = request.new
+    elif isinstance(request, Changes | Taking):
+        callbacks = [change.after for change in request.changes]
+    elif isinstance(request, Erasing):
+        callbacks = request.callbacks
+    return rows * _ROW_BYTES + _COPIES * sum(map(weight, callbacks))
 
 
 class ServiceRevision(NamedTuple):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
 from operator import attrgetter
@@ -58,6 +58,7 @@ from ringback.storage.operations import (
 )
 from ringback.storage.outcome_row import counted_caller, end_counts
 from ringback.storage.watermark import Watermark
+from ringback.storage.write_health import HealthCheck
 from ringback.storage.writer import Writer
 
 _END_OF_TIME_US: Final = 2**62
@@ -91,6 +92,12 @@ class SqlStore(Generic[C, Op]):
         self._services_version = services_version
         self._resources = resources
         self._closing = asyncio.Lock()
+        self._health_check = HealthCheck(
+            writer.health,
+            ask=self.clock_jumps,
+            write=partial(self._write, self._operations.probe, apart=True),
+            busy_s=writer.busy_s,
+        )
 
     @property
     def database_id(self) -> str:
@@ -101,10 +108,22 @@ class SqlStore(Generic[C, Op]):
         return self._writer.healthy
 
     async def probe(self) -> bool:
-        if not self._writer.healthy:
-            with suppress(StorageUnavailable):
-                await self._write(self._operations.probe, None)
-        return self._writer.healthy
+        if self._writer.healthy:
+            return True
+        try:
+            await self._write(self._operations.probe, 0)
+        except StorageUnavailable:
+            return False
+        return True
+
+    async def check_health(self) -> None:
+        await self._health_check.run()
+
+    def listen_health(self, listener: Callable[[bool], None]) -> None:
+        self._writer.health.listen(listener)
+
+    def listen_death(self, listener: Callable[[], None]) -> None:
+        self._writer.listen_death(listener)
 
     def listen(self, listener: Callable[[Callback | None, Callback], None]) -> None:
         self._writer.listen(partial(_report, listener))

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from ringback.domain.errors import StorageUnavailable
+from ringback.storage.operations import bytes_of
+from ringback.storage.write_health import WriteHealth
 
 _log = logging.getLogger(__name__)
 
@@ -65,16 +67,21 @@ class Writer(Generic[Op]):
         self._flush_time = 0.0
         self._listeners: list[Listener] = []
         self._commit_listeners: list[CommitListener] = []
+        self._death_listeners: list[Callable[[], None]] = []
         self._closing = False
-        self._succeeded = True
+        self.health = WriteHealth()
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(), name="ringback store writer")
         self._task.add_done_callback(self._stopped)
 
     @property
     def healthy(self) -> bool:
-        """Return whether the last attempt to write succeeded, and there can be another one."""
-        return self._succeeded and not self._task.done()
+        """Return whether no write was refused without one as large being taken since, and there can be another."""
+        return self.health.is_good and not self._task.done()
+
+    def busy_s(self) -> float:
+        """Return for how many seconds the present write has been under way; 0 when there is none."""
+        return self._loop.time() - self._flush_time if self._writing else 0.0
 
     async def submit(self, operation: Op, request: object, rows: int, *, apart: bool = False) -> object:
         """Write the request, and return its result when it is durable.
@@ -96,6 +103,16 @@ class Writer(Generic[Op]):
         """Call `listener` after each transaction from now on."""
         self._commit_listeners.append(listener)
 
+    def report(self, written: Sequence[tuple[object, object]]) -> None:
+        """Tell the listeners what is durable: requests and their results, each once."""
+        # Behind the callers, which wait for their results; and a fault of the listener is not one of the writer.
+        for listener in self._listeners:
+            self._loop.call_soon(listener, written)
+
+    def listen_death(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when the writer has died, which is a bug."""
+        self._death_listeners.append(listener)
+
     async def close(self) -> None:
         """Write what was submitted, then stop."""
         self._closing = True
@@ -104,17 +121,30 @@ class Writer(Generic[Op]):
 
     async def _run(self) -> None:
         while await self._gather():
-            self._take_batch()
             self._flush_time = self._loop.time()
+            self._take_batch()
             outcomes = await self._write(tuple(self._writing))
-            self._succeeded = not any(isinstance(outcome, StorageUnavailable) for outcome in outcomes)
+            is_durable = self._judge(outcomes)  # before the callers know
             for submission, outcome in zip(self._writing, outcomes, strict=True):
                 _settle(submission, outcome)
-            if self._listeners:
-                self._report(outcomes)
+            pairs = zip(self._writing, outcomes, strict=True)
+            self.report([(each.request, outcome) for each, outcome in pairs if not isinstance(outcome, Exception)])
+            took_s = self._loop.time() - self._flush_time
             for listener in self._commit_listeners:
-                listener(len(outcomes), self._loop.time() - self._flush_time, self._succeeded)
+                self._loop.call_soon(listener, len(outcomes), took_s, is_durable)
             self._writing.clear()
+
+    def _judge(self, outcomes: Sequence[object]) -> bool:
+        """Return whether the batch was taken. Of refused requests, the health needs to know how large they were."""
+        refused: list[Submission[Op]] = []
+        fault: StorageUnavailable | None = None
+        for submission, outcome in zip(self._writing, outcomes, strict=True):
+            if isinstance(outcome, StorageUnavailable):
+                refused.append(submission)
+                fault = fault or outcome
+        if fault is not None:
+            self.health.refuse(fault, sum(bytes_of(each.request, each.rows) for each in refused))
+        return fault is None
 
     async def _gather(self) -> bool:
         """Wait until it is time for the next transaction; return False when there will be none."""
@@ -137,17 +167,12 @@ class Writer(Generic[Op]):
             self._writing.append(submission)
             rows += submission.rows
 
-    def _report(self, outcomes: Sequence[object]) -> None:
-        pairs = zip(self._writing, outcomes, strict=True)
-        written = [(each.request, outcome) for each, outcome in pairs if not isinstance(outcome, Exception)]
-        # Behind the callers, which wait for their results; and a fault of the listener is not one of the writer.
-        for listener in self._listeners:
-            self._loop.call_soon(listener, written)
-
     def _stopped(self, task: asyncio.Task[None]) -> None:
         """Let no caller wait for a writer that has stopped, whatever the cause."""
         if not task.cancelled() and (error := task.exception()):
             _log.critical("the writer of the database died; nothing can be stored any more", exc_info=error)
+            for listener in self._death_listeners:
+                listener()
         for submission in (*self._writing, *self._waiting):
             _settle(submission, StorageUnavailable("the writer of the database has stopped"))
         self._waiting.clear()

@@ -7,15 +7,17 @@ get on.
 import asyncio
 import errno
 import logging
-import resource
 import socket
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final, TypeAlias
 
 from hypercorn.config import Config
 
 from ringback.config import Listen
+from ringback.entry.few_lines import FewLines
+from ringback.entry.open_files import most_http_connections
 from ringback.identity.files import FileValue
 from ringback.identity.peer import peer_of
 from ringback.identity.server_files import ServerFiles
@@ -23,7 +25,7 @@ from ringback.listening import listening_sockets
 from ringback.web.peer import ConnectionPeer
 from ringback.web.server_connection import Application, ClientTimes, HttpConnection, Serving
 from ringback.web.server_context import DrainContext
-from ringback.web.server_refusals import MAX_HEADER_BYTES
+from ringback.web.server_refusals import MAX_HEADER_BYTES, refused_connection
 from ringback.web.tls import HttpTls, certificates_of
 
 _log = logging.getLogger(__name__)
@@ -34,10 +36,6 @@ _NO_LIMIT: Final = 2**31 - 1
 _HANDSHAKE_S: Final = 10.0
 _SHUTDOWN_S: Final = 1.0
 _READ_AHEAD_BYTES: Final = 64 * 1024
-# More connections than this take the place of the one that has waited longest without a request. It is less where the
-# process may open few files: its database and the gRPC port need some, too.
-_MAX_CONNECTIONS: Final = 5_000
-_SHARE_OF_FILES: Final = 4
 # What a process lacks that cannot accept a connection; it may have it again soon.
 _LACKING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_S: Final = 0.5
@@ -54,14 +52,19 @@ class WebServer:
         times: ClientTimes | None = None,
         max_connections: int | None = None,
     ) -> None:
-        """Without `tls` it serves plain text. Raise `UnusableFileError` for files that OpenSSL does not take."""
+        """Without `tls` it serves plain text. Raise `UnusableFileError` for files that OpenSSL does not take.
+
+        More than `max_connections` take the place of the one that has waited longest without a request.
+        """
         self._times = times or ClientTimes()
-        self._max_connections = max_connections or _most_connections()
+        self._max_connections = max_connections or most_http_connections()
         self._context = DrainContext()
         self._contexts = None if tls is None else HttpTls(tls, self._context.pace)
         self._sockets: Sequence[socket.socket] = ()
         self._accepting: list[asyncio.Task[None]] = []
         self._open: set[_Accepted] = set()
+        self._lacking = FewLines(_tell_lacking)
+        self._crowded = FewLines(_tell_refused)
         # The port that it listens on.
         self.port = 0
 
@@ -93,11 +96,12 @@ class WebServer:
                 accepted, name = await loop.sock_accept(listening)
             except OSError as fault:
                 if fault.errno in _LACKING:
-                    _log.warning("HTTP connections cannot be accepted for the moment: %s", fault.strerror)
+                    if self._lacking.is_told():
+                        _log.warning("HTTP connections cannot be accepted for the moment: %s", fault.strerror)
                     await asyncio.sleep(_PAUSE_S)
                 continue
             if len(self._open) >= self._max_connections and not self._make_room():
-                accepted.close()
+                self._refuse(accepted)
                 continue
             try:
                 one = _Accepted(accepted, name)
@@ -110,6 +114,15 @@ class WebServer:
             # To accept the next one waits for nothing if it is there: what has to be closed would not be, and nobody
             # else would have the loop.
             await asyncio.sleep(0)
+
+    def _refuse(self, accepted: socket.socket) -> None:
+        """End a connection for which there is no room; without TLS its client is told why."""
+        if self._crowded.is_told():
+            _log.warning("%d HTTP connections have requests: others are refused until there are fewer", len(self._open))
+        if self._contexts is None:
+            with suppress(OSError):
+                accepted.send(refused_connection())
+        accepted.close()
 
     async def _serve(self, one: "_Accepted", serving: Serving) -> None:
         one.is_served = True
@@ -171,6 +184,8 @@ class WebServer:
             task.cancel()
         for each in self._sockets:
             each.close()
+        for lines in (self._lacking, self._crowded):
+            lines.close()
         await self._context.terminated.set()
         for connection in self._connections():
             connection.leave()
@@ -218,9 +233,12 @@ class _Accepted:
             self.task.cancel()
 
 
-def _most_connections() -> int:
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(_MAX_CONNECTIONS, files // _SHARE_OF_FILES)
+def _tell_lacking(count: int) -> None:
+    _log.warning("HTTP connections could not be accepted %d times more", count)
+
+
+def _tell_refused(count: int) -> None:
+    _log.warning("%d more HTTP connections were refused", count)
 
 
 def _config() -> Config:

@@ -12,6 +12,7 @@ from ringback.web.door.headers import security_headers, with_headers
 from ringback.web.problems import problem
 
 _MAX_HEADERS: Final = 100
+_LATER: Final = ((b"retry-after", b"1"), (b"connection", b"close"))
 # A target with a scheme and a host.
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE)
 # Of a request: its target and its headers.
@@ -22,6 +23,7 @@ _DETAILS: Final = {
     408: "The request has not come in time.",
     431: "The line and the headers of the request are too long, or too many.",
     501: "A body comes in one piece or in chunks, and in no other transfer coding.",
+    503: "There are too many connections: try again.",
     505: "This version of HTTP is not spoken here.",
 }
 
@@ -33,6 +35,13 @@ def refusal(status: int, *, https: bool) -> tuple[list[tuple[bytes, bytes]], byt
     return with_headers([*response.raw_headers, request_id], security_headers(https=https, host="")), bytes(
         response.body
     )
+
+
+def refused_connection() -> bytes:
+    """Return the response, of HTTP/1.1, to whatever comes on a connection for which there is no room."""
+    headers, body = refusal(503, https=False)
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in [*headers, *_LATER])
+    return b"HTTP/1.1 503 Service Unavailable\r\n" + lines + b"\r\n" + body
 
 
 class StrictLines(ReceiveBuffer):

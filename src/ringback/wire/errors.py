@@ -167,6 +167,7 @@ def _refused(reason: str, *names: str) -> _Rule:
 
 _RULES: Final[Mapping[type[Exception], _Rule]] = {
     errors.InvalidRequest: _Rule(StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", details=[_bad_request]),
+    errors.UndecodableRequest: _Rule(StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", details=[_bad_request]),
     errors.DialRuleBroken: _Rule(StatusCode.INVALID_ARGUMENT, "DIAL_RULE", _attributes("rule"), [_bad_request]),
     errors.CredentialsInvalid: _Rule(StatusCode.UNAUTHENTICATED, "CREDENTIALS_INVALID"),
     errors.NotAllowed: _Rule(StatusCode.PERMISSION_DENIED, "NOT_ALLOWED"),

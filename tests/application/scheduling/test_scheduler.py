@@ -10,10 +10,13 @@ from ringback.application.access import ANYBODY
 from ringback.application.scheduling import leader_election
 from ringback.application.scheduling.scheduler import Work
 from ringback.domain.callback import Callback, State
+from ringback.domain.errors import StorageUnavailable
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import OutcomeReport
+from ringback.ports.values import Extension
 from tests.world.samples import seconds
+from tests.world.stopping_store import StoppingStore
 from tests.world.use_cases import MONDAY_9, OFFICE_HOURS, World
 
 
@@ -90,6 +93,17 @@ async def test_an_outage_is_noticed_by_a_write_that_fails(world: World, monkeypa
     assert await world.state(callback) is State.CONNECTED
 
 
+async def test_leases_lapse_while_only_large_writes_are_refused(world: World) -> None:
+    """A disk may be nearly full for days, and extensions fit: whose dialer is lost must not wait for it."""
+    callback = await in_call(world)
+    full = StorageUnavailable("the disk is full")
+    world.store._writer.health.refuse(full, 1_000_000)  # type: ignore[attr-defined]
+    assert not world.store.healthy
+    await world.scheduler.look_for_outage(world.clock.now())
+    await world.run_until(seconds(30))
+    assert await world.state(callback) is State.COMPLETED
+
+
 async def test_expiry_ends_what_waits_and_what_is_offered(world: World) -> None:
     service = await world.service(max_queue_time=timedelta(minutes=1))
     offered = await world.create(service, "sip:1@b.example")
@@ -156,6 +170,29 @@ async def test_leases_of_a_dialer_that_died_with_the_process_are_closed_at_the_s
     assert await world.scheduler.release_orphans("somebody else", world.clock.now()) == 0
     assert await world.scheduler.release_orphans("test", world.clock.now()) == 1
     assert await world.state(leased) is State.QUEUED
+
+
+async def test_what_was_decided_and_not_stored_is_told_to_nobody(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The process stands still between the two, and the dialer extends its lease meanwhile, at another server."""
+    stopping = StoppingStore(world.store)
+    world.scheduler._store = stopping
+    callback = await in_call(world)
+    now = world.clock.pass_time(seconds(30))
+    async with stopping.stopped("apply", world.scheduler.run_once(now), after=False):
+        held = await world.callback_queries.get(ANYBODY, callback.callback_id)
+        assert held.lease is not None
+        longer = Extension(callback.callback_id, held.lease.fencing_token, now + seconds(30))
+        assert await world.store.extend([longer]) == [True]
+    assert await world.state(callback) is State.CONNECTED
+    assert not [line for line in caplog.messages if "was lost with" in line]
+    assert world.scheduler.moved[Work.LAPSED] == 0
+
+    await world.run_until(seconds(30))
+    assert [line for line in caplog.messages if "was lost with" in line] == [
+        f"dialer test was lost with callback {callback.callback_id}: CONNECTED becomes COMPLETED"
+    ]
 
 
 # --- Opening hours ---------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ THREE = {
     "http_session_key": ("a.keys", "b.keys", "c.keys"),
     "http_session_hours": ("1", "2", "3"),
     "database": ("sqlite:////a", "sqlite:////b", "sqlite:////c"),
+    "must_exist": ("yes", "no", "yes"),
     "dialer": ("none", "simulated", "none"),
     "services": ("a.yaml", "b.yaml", "c.yaml"),
     "access": ("a.access", "b.access", "c.access"),

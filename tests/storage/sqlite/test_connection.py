@@ -1,6 +1,7 @@
 """SQLite: a reading connection has one question at a time, whatever becomes of the caller."""
 
 import asyncio
+import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -24,8 +25,14 @@ QUICK = partial(ask, statement="SELECT 1")
 
 
 @pytest.fixture
-async def readers(tmp_path: Path) -> AsyncIterator[Readers]:
-    async with Readers.open(tmp_path / "some.db", 2) as readers:
+def path(tmp_path: Path) -> Path:
+    (path := tmp_path / "some.db").touch()
+    return path
+
+
+@pytest.fixture
+async def readers(path: Path) -> AsyncIterator[Readers]:
+    async with Readers.open(path, 2) as readers:
         yield readers
 
 
@@ -79,9 +86,9 @@ async def test_time_counts_from_the_moment_of_the_connection(readers: Readers, m
         assert str(refused) == "the database took more than 0.2 s for an answer"
 
 
-async def test_closing_ends_all_that_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_closing_ends_all_that_waits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "READ_LIMIT_S", 0.2)
-    async with Readers.open(tmp_path / "some.db", 1) as readers:
+    async with Readers.open(path, 1) as readers:
         running, waiting = await started(readers, ENDLESS, 2)
     with pytest.raises(StorageUnavailable, match="took more than"):
         await running
@@ -91,16 +98,16 @@ async def test_closing_ends_all_that_waits(tmp_path: Path, monkeypatch: pytest.M
         await readers.read(QUICK)
 
 
-async def test_closing_while_all_tasks_are_cancelled(tmp_path: Path) -> None:
+async def test_closing_while_all_tasks_are_cancelled(path: Path) -> None:
     """As the end of a program does it: the one that waits for an abandoned question is cancelled, too."""
     async with asyncio.timeout(5):
-        async with Readers.open(tmp_path / "some.db", 1) as readers:
+        async with Readers.open(path, 1) as readers:
             await cancelled(await started(readers, ENDLESS, 1))
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
                 task.cancel()
 
 
-async def test_work_is_done_whole_though_its_caller_is_cancelled(tmp_path: Path) -> None:
+async def test_work_is_done_whole_though_its_caller_is_cancelled(path: Path) -> None:
     def work(database: object) -> None:
         loop.call_soon_threadsafe(begun.set)
         over.wait()
@@ -109,7 +116,7 @@ async def test_work_is_done_whole_though_its_caller_is_cancelled(tmp_path: Path)
     loop = asyncio.get_running_loop()
     begun, over = asyncio.Event(), threading.Event()
     done: list[object] = []
-    async with WritingConnection.open(tmp_path / "some.db") as writing:
+    async with WritingConnection.open(path) as writing:
         task = asyncio.create_task(writing.run(work))
         await begun.wait()
         task.cancel()
@@ -117,3 +124,10 @@ async def test_work_is_done_whole_though_its_caller_is_cancelled(tmp_path: Path)
             await task
         over.set()
     assert len(done) == 1
+
+
+async def test_who_reads_makes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        async with Readers.open(tmp_path / "none.db", 1):
+            pass
+    assert not (tmp_path / "none.db").exists()

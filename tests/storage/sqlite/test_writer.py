@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,10 +15,13 @@ from msgspec.structs import replace
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports.errors import RevisionConflict
+from ringback.ports.values import Retention
+from ringback.storage import write_health
 from ringback.storage.sqlite import SqliteStore, write_lock
-from ringback.storage.sqlite.transaction import Transaction
+from ringback.storage.sqlite.connection import Readers
+from ringback.storage.sqlite.transaction import Transaction, probe
 from tests.world.event_log import events_after
-from tests.world.samples import NOW, cancel, changes, new
+from tests.world.samples import NOW, SERVICE, cancel, changes, new
 
 R = TypeVar("R")
 
@@ -85,21 +89,98 @@ async def test_a_full_disk(sqlite_store: SqliteStore) -> None:
     assert not sqlite_store.healthy
     assert (await sqlite_store.snapshot(MATCH_ALL, "", 10)).callbacks == [there]
 
-    await on_writer(sqlite_store, lambda database: database.execute("PRAGMA max_page_count = 1000000"))
-    assert await sqlite_store.probe()
+    await on_writer(sqlite_store, free)
+    await sqlite_store.check_health()
+    assert sqlite_store.healthy
     assert await sqlite_store.create([new()]) == [None]
+
+
+def fill(database: sqlite3.Connection, left: int = 0) -> None:
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    database.execute(f"PRAGMA max_page_count = {pages + left}")
+
+
+def free(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA max_page_count = 1000000")
+
+
+async def test_a_nearly_full_disk(sqlite_store: SqliteStore) -> None:
+    """What is small still fits, as the probe of old did; only what is as large as the refused one shows the end."""
+    there = new()
+    await sqlite_store.create([there])
+    await on_writer(sqlite_store, lambda database: fill(database, left=4))
+    with pytest.raises(StorageUnavailable):
+        await sqlite_store.create([new(description="x" * 150, labels={"a": "b" * 128}) for _ in range(100)])
+    assert not sqlite_store.healthy
+
+    await sqlite_store.apply(changes(there, cancel(there)))
+    assert await sqlite_store.probe()
+    await sqlite_store.check_health()
+    assert not sqlite_store.healthy
+
+    await on_writer(sqlite_store, free)
+    await sqlite_store.check_health()
     assert sqlite_store.healthy
 
 
-def fill(database: sqlite3.Connection) -> None:
-    (pages,) = database.execute("PRAGMA page_count").fetchone()
-    database.execute(f"PRAGMA max_page_count = {pages}")
+async def test_a_proof_takes_the_room_that_it_proves(sqlite_store: SqliteStore, tmp_path: Path) -> None:
+    """All of it goes through the write-ahead log, and what the file has grown by is free for what comes next."""
+    size = 2 * 1024 * 1024
+    await sqlite_store._write(probe, size)
+    assert (tmp_path / "ringback.db-wal").stat().st_size > size
+    [(free_pages,)] = await sqlite_store._seek("PRAGMA freelist_count")
+    assert free_pages * 4096 >= size
+
+
+async def test_a_small_request_fits_beside_one_that_is_refused(sqlite_store: SqliteStore) -> None:
+    """A lease is extended although callbacks that came at the same time are too many."""
+    there = new()
+    await sqlite_store.create([there])
+    await on_writer(sqlite_store, lambda database: fill(database, left=4))
+    results = await asyncio.gather(
+        sqlite_store.create([new() for _ in range(100)]),
+        sqlite_store.apply(changes(there, cancel(there))),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [StorageUnavailable, type(None)]
+
+
+class CommitsSayTheyFail:
+    """A connection whose commits succeed, and are told to have failed: what a broken disk leaves is not known."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._database, name)
+
+    def execute(self, statement: str, *values: Sequence[str | int]) -> sqlite3.Cursor:
+        done = self._database.execute(statement, *values)
+        if statement == "COMMIT":
+            raise sqlite3.OperationalError("disk I/O error")
+        return done
+
+
+async def test_what_a_failed_commit_has_stored_all_the_same_is_told(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise watches miss it until something else is logged, which may take hours."""
+    writing = sqlite_store._writing
+    monkeypatch.setattr(writing, "_database", CommitsSayTheyFail(writing._database))
+    callback = new()
+
+    with pytest.raises(StorageUnavailable):
+        await sqlite_store.create([callback])
+
+    async with asyncio.timeout(10), aclosing(sqlite_store.follow(0)) as batches:
+        assert [event.callback for event in await anext(batches)] == [callback]
 
 
 @pytest.fixture
 def shell(sqlite_store: SqliteStore, tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """Open the database once more, as a database shell does."""
-    with closing(sqlite3.connect(tmp_path / "ringback.db", isolation_level=None)) as shell:
+    path = tmp_path / "ringback.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as shell:
         yield shell
 
 
@@ -121,8 +202,55 @@ async def test_a_locked_database(
     assert await sqlite_store.get(callback.callback_id) is None
 
     shell.execute("ROLLBACK")
-    assert await sqlite_store.probe()
+    await sqlite_store.check_health()
+    assert sqlite_store.healthy
     assert await sqlite_store.create([callback]) == [None]
+
+
+async def test_requests_that_are_written_alone_wait_for_a_lock_once(
+    sqlite_store: SqliteStore, shell: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program takes the lock just when a batch has failed because of one of its requests."""
+    await refuse_at_once(sqlite_store, monkeypatch)
+    begun = 0
+    really_begin = write_lock._begin
+
+    def begin(database: sqlite3.Connection) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 2:
+            shell.execute("BEGIN IMMEDIATE")
+        really_begin(database)
+
+    monkeypatch.setattr(write_lock, "_begin", begin)
+    results = await asyncio.gather(
+        sqlite_store._write(broken_operation, None),
+        *(sqlite_store.create([new()]) for _ in range(10)),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [StorageUnavailable] * 11
+    assert begun == 1 + 2  # the batch; then one request, at once and late
+
+
+async def test_a_page_that_is_damaged_fails_what_needs_it_and_health_for_good(tmp_path: Path) -> None:
+    path = tmp_path / "ringback.db"
+    await (await SqliteStore.open(path)).close()
+    with closing(sqlite3.connect(path)) as database:
+        pages = database.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'kept_phone'").fetchall()
+    with path.open("r+b") as file:
+        for (page,) in pages:
+            file.seek((page - 1) * 4096)
+            file.write(b"\xff" * 4096)
+    store = await SqliteStore.open(path)
+    try:
+        await store.put_service(SERVICE)
+        results = await asyncio.gather(store.purge(NOW, Retention(), 10), store.create([new()]), return_exceptions=True)
+        assert [type(result) for result in results] == [StorageUnavailable, list]
+        await store.check_health()
+        assert not store.healthy
+        assert await store.probe()
+    finally:
+        await store.close()
 
 
 LOCKED = "the database is locked by another process: writes wait"
@@ -149,7 +277,7 @@ class Lines(logging.Handler):
 
 @pytest.fixture
 async def lines() -> AsyncIterator[Lines]:
-    lines, log = Lines(), logging.getLogger("ringback.storage")
+    lines, log = Lines(), logging.getLogger("ringback.storage.sqlite")
     log.addHandler(lines)
     yield lines
     log.removeHandler(lines)
@@ -200,8 +328,7 @@ async def test_a_failed_commit_concerns_all_of_the_batch(sqlite_store: SqliteSto
 
     results = await asyncio.gather(sqlite_store.create([new()]), sqlite_store.create([new()]), return_exceptions=True)
 
-    assert [type(result) for result in results] == [StorageUnavailable] * 2
-    assert not sqlite_store.healthy
+    assert [type(result) for result in results] == [sqlite3.IntegrityError] * 2
     assert (await sqlite_store.history()).newest == 0
 
     await on_writer(sqlite_store, lambda database: database.execute("DROP TRIGGER breaking"))
@@ -268,6 +395,30 @@ async def test_a_question_that_takes_too_long_is_given_up(
         with pytest.raises(StorageUnavailable, match="took more than"):
             await sqlite_store._seek(endless)
     assert await sqlite_store._seek("SELECT 1") == [(1,)]
+
+
+async def test_a_question_that_hangs_in_the_disk_is_given_up(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite cannot be interrupted there. The connection is used again when it has come back."""
+    goes_on = threading.Event()
+    pool = sqlite_store._seekers
+    assert isinstance(pool, Readers)
+    for reader in pool._readers:
+        await reader.connection.create_function("hang", 0, goes_on.wait)
+    with monkeypatch.context() as patch:
+        for limit in ("READ_LIMIT_S", "HANG_S"):
+            patch.setattr(f"ringback.storage.sqlite.connection.{limit}", 0.01)
+        for _ in pool._readers:
+            with pytest.raises(StorageUnavailable, match="its disk hangs"):
+                await sqlite_store._seek("SELECT hang()")
+        patch.setattr(write_health, "PATIENCE_S", 0.01)
+        await sqlite_store.check_health()
+        assert not sqlite_store.healthy
+    goes_on.set()
+    await sqlite_store.check_health()
+    assert sqlite_store.healthy
+    assert await asyncio.gather(*(sqlite_store._seek("SELECT 1") for _ in range(4))) == [[(1,)]] * 4
 
 
 async def test_a_reader_that_failed_in_the_middle_goes_on(

@@ -115,9 +115,8 @@ class Scheduler:
         # Another identity's dialer may have the same name.
         orphans = [callback for callback in held if callback.lease is not None and callback.lease.identity == ""]
         await self._learn(orphans)
-        if orphans:
-            await self._apply(Work.LAPSED, orphans, lambda c: self._lapse(c, now))
-        return len(orphans)
+        closed = await self._apply(Work.LAPSED, orphans, lambda c: self._lapse(c, now)) if orphans else ()
+        return len({change.before.callback_id for change in closed})
 
     async def _settle(
         self,
@@ -133,15 +132,17 @@ class Scheduler:
 
     async def _apply(
         self, work: Work, found: Sequence[Callback], decide: Callable[[Callback], Sequence[Callback]]
-    ) -> int:
-        """Store the versions that `decide` makes of each; return how many."""
+    ) -> Sequence[Change]:
+        """Store the versions that `decide` makes of each, and return what was stored."""
         await self._learn(found)
         changes: list[Change] = []
         for callback in found:
             with suppress(ServiceNotFound):  # cancelled since it was read, and the service deleted
                 changes += [Change(*step) for step in pairwise([callback, *decide(callback)])]
         stored = await apply_each(self._store, changes)
-        self.moved[work] += stored
+        self.moved[work] += len(stored)
+        if work is Work.LAPSED:
+            _tell_lost(stored)
         return stored
 
     async def _learn(self, callbacks: Sequence[Callback]) -> None:
@@ -160,15 +161,7 @@ class Scheduler:
         service = self._service_of(callback)
         rules = self._policy.rules
         lapsed = LeaseLapsed(at=now, service=service, rules=rules)
-        steps = versions(callback, steps_back(callback, lapsed, service, rules))
-        _log.warning(
-            "dialer %s was lost with callback %s: %s becomes %s",
-            callback.lease.dialer_id if callback.lease else "?",
-            callback.callback_id,
-            callback.state.name,
-            steps[-1].state.name,
-        )
-        return steps
+        return versions(callback, steps_back(callback, lapsed, service, rules))
 
     def _promote(self, callback: Callback, now: datetime) -> Sequence[Callback]:
         opening = attempt_time(callback, self._service_of(callback), now, self._policy.rules)
@@ -294,6 +287,20 @@ class _Replanned:
 
     hours: "_Hours"
     after_id: str = ""
+
+
+def _tell_lost(stored: Sequence[Change]) -> None:
+    """Log which dialers were lost. Of what was decided, and then not stored, nobody must read."""
+    last = {change.before.callback_id: change.after for change in stored}
+    for before in (change.before for change in stored):
+        if before.lease is not None:
+            _log.warning(
+                "dialer %s was lost with callback %s: %s becomes %s",
+                before.lease.dialer_id,
+                before.callback_id,
+                before.state.name,
+                last[before.callback_id].state.name,
+            )
 
 
 def _times_of_interest(callback: Callback) -> Iterator[datetime]:

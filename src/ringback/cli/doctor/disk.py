@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from ringback.cli.doctor.diagnosis import Diagnosis, failed, in_bytes, ok, several, warning
-from ringback.storage.sqlite.schema import real_path
+from ringback.storage.sqlite.sole_use import real_path
 
 # Below the first it takes no writes soon; below the second a busy day, or one backup, fills it.
 _LEAST_FREE_BYTES: Final = 64_000_000

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ringback.cli.doctor.diagnosis import Diagnosis, failed, ok, warning
-from ringback.storage.sqlite.schema import real_path
+from ringback.storage.sqlite.sole_use import real_path
 
 _OTHERS: Final = 0o077
 

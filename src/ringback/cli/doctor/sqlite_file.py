@@ -9,7 +9,7 @@ from ringback.cli.doctor.diagnosis import Diagnosis, failed, in_bytes, ok, warni
 from ringback.cli.doctor.schema_and_services import BACKUP_PAGE, of_event_time, of_schema, of_services
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.sqlite.inspection import SqliteDamage, SqliteFacts, find_damage, look_at
-from ringback.storage.sqlite.schema import real_path
+from ringback.storage.sqlite.sole_use import real_path
 
 # The server empties the log at 4 MB (`wal_autocheckpoint`) unless something reads; a backup lets it grow for a while.
 _LARGE_LOG_BYTES: Final = 256_000_000

@@ -41,6 +41,7 @@ _ROWS: Final = (
     Setting(
         "database", DATABASE, DEFAULT_DATABASE, "sqlite:///FILE, or postgresql://… for many servers on one database."
     ),
+    Setting("must_exist", SWITCH, "no", "Do not start where there is no database yet, instead of making a new one."),
     Setting(
         "dialer",
         choice(*DIALERS),
@@ -139,6 +140,7 @@ def of_server(values: Mapping[str, Any]) -> Settings:
         http=values.get("http") or None,
         **http_door_settings(values),
         database=values["database"],
+        must_exist=values["must_exist"],
         dialer=values["dialer"],
         tls_cert=values.get("tls_cert") or None,
         tls_key=values.get("tls_key") or None,

@@ -16,7 +16,8 @@ from typing import Any, Final, Self, TypeVar
 
 import aiosqlite
 
-from ringback.domain.errors import StorageUnavailable
+from ringback.domain.errors import StorageFault, StorageUnavailable
+from ringback.storage.errors import NOT_TAKEN
 from ringback.storage.operations import COUNT_LIMIT_S, READ_LIMIT_S
 
 R = TypeVar("R")
@@ -29,11 +30,19 @@ CACHED_STATEMENTS = 512
 # Steps of SQLite's virtual machine between two looks at the clock: some tens of milliseconds. Each look needs the
 # interpreter's lock, for which it may have to wait.
 _STEPS: Final = 1_000_000
+# A statement that is not over by then, although it was interrupted, waits for the disk.
+HANG_S: Final = 2.0
+_PLAIN_CODE: Final = 0xFF
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def _options() -> dict[str, Any]:
     # No isolation level: transactions begin and end where the code says so.
     return {"timeout": BUSY_TIMEOUT_S, "isolation_level": None, "cached_statements": CACHED_STATEMENTS}
+
+
+def _url_of(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=rw"
 
 
 # --- Writing ---------------------------------------------------------------------------------------------------
@@ -80,8 +89,8 @@ class _Reader:
     @classmethod
     @asynccontextmanager
     async def open(cls, path: Path) -> AsyncIterator[Self]:
-        """Connect. Raise `sqlite3.Error`."""
-        async with aiosqlite.connect(path, **_options()) as connection:
+        """Connect. Raise `sqlite3.Error`, also when there is no file: it must not be made by who reads."""
+        async with aiosqlite.connect(_url_of(path), uri=True, **_options()) as connection:
             reader = cls(connection)
             await connection.execute_fetchall("PRAGMA query_only = ON")
             await connection.set_progress_handler(reader.is_late, _STEPS)
@@ -133,7 +142,11 @@ class Readers:
         reader = self._idle.pop() if self._idle else await self._wait_for_reader()
         give_back = self._give_back
         try:
-            return await reader.run(query, READ_LIMIT_S)
+            async with asyncio.timeout(READ_LIMIT_S + HANG_S):
+                return await reader.run(query, READ_LIMIT_S)
+        except TimeoutError:
+            give_back = self._abandon
+            raise StorageUnavailable("the database does not answer: its disk hangs") from None
         except asyncio.CancelledError:
             give_back = self._abandon
             raise
@@ -190,8 +203,10 @@ class Readers:
 class ReaderForEach:
     """A connection for each query that takes long, so that it holds up no other."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, check_files: Callable[[], None]) -> None:
+        """`check_files` raises `StorageUnavailable` when the path no longer leads to the database."""
         self._path = path
+        self._check_files = check_files
         self._readers: set[_Reader] = set()
         self._over = asyncio.Event()
         self._closed = False
@@ -207,13 +222,16 @@ class ReaderForEach:
     async def read(self, query: Query[R]) -> R:
         if self._closed:
             raise StorageUnavailable("the database is closed")
+        self._check_files()
         try:
             async with _Reader.open(self._path) as reader:
-                return await self._run(reader, query)
+                result = await self._run(reader, query)
         except sqlite3.Error as error:
             if is_outage(error):
                 raise unavailable(error) from error
             raise
+        self._check_files()
+        return result
 
     async def _run(self, reader: _Reader, query: Query[R]) -> R:
         self._readers.add(reader)
@@ -241,12 +259,19 @@ async def ask(
 # --- Errors ----------------------------------------------------------------------------------------------------
 
 
+def plain_code(error: BaseException | None) -> int | None:
+    """Return the code of an error of SQLite: the extended ones have the plain one in their last byte."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & _PLAIN_CODE
+
+
 def is_outage(error: Exception) -> bool:
     """Return whether the database is at fault (away, full, locked, broken) rather than the code."""
     return isinstance(error, sqlite3.OperationalError | sqlite3.InternalError) or type(error) is sqlite3.DatabaseError
 
 
 def unavailable(error: Exception) -> StorageUnavailable:
-    refusal = StorageUnavailable(f"the database did not take the request: {error}")
+    fault = StorageFault.DAMAGE if plain_code(error) in _DAMAGE else StorageFault.OUTAGE
+    refusal = StorageUnavailable(f"{NOT_TAKEN}: {error}", fault=fault)
     refusal.__cause__ = error
     return refusal

@@ -17,7 +17,8 @@ from ringback.domain.service import Service
 from ringback.storage.body import read_service, time_of
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.migrations import scripts
-from ringback.storage.sqlite.schema import APPLICATION_ID, real_path, refusals
+from ringback.storage.sqlite.schema import APPLICATION_ID, refusals
+from ringback.storage.sqlite.sole_use import real_path
 
 # Another program may hold it, such as a database shell; the server itself never makes a reader wait.
 _BUSY_TIMEOUT_S: Final = 2.0

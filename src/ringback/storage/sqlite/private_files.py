@@ -1,9 +1,7 @@
 """The files of a database are its owner's alone: they have all numbers, and are not encrypted."""
 
 import logging
-import os
 import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,15 +11,6 @@ OWNER_ONLY: Final = 0o600
 _OTHERS: Final = 0o077
 # SQLite gives its log and its index the mode of the database, but not to those that are there already.
 _FILES: Final = ("", "-wal", "-shm", ".lock")
-
-
-def create_private(path: Path) -> None:
-    """Create the file of a database, if there is none, so that no moment passes in which others can open it.
-
-    What is wrong with the path is told by SQLite, which opens it next.
-    """
-    with suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY))
 
 
 def make_private(path: Path) -> None:

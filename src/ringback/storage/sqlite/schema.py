@@ -1,7 +1,5 @@
-"""Opening a database file: refusals in plain sentences, one server at a time, the schema brought up to date."""
+"""Opening a database file: refusals in plain sentences, the schema brought up to date."""
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,42 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from ringback.storage.callback_row import stored_phone
-from ringback.storage.errors import StoreCannotOpen, check_known
+from ringback.storage.errors import StoreCannotOpen, check_content, check_known
 from ringback.storage.migrations import scripts
-from ringback.storage.naming import UNNAMED, new_database_id, tell_of_restore
-from ringback.storage.sqlite.private_files import OWNER_ONLY, make_private
+from ringback.storage.naming import UNNAMED, Prepared, new_database_id, tell_of_restore
+from ringback.storage.sqlite.private_files import make_private
+from ringback.storage.sqlite.sole_use import real_path
 
 # "RING": marks the file as ours, so that another program's database is not taken for one.
 APPLICATION_ID: Final = 0x52494E47
-
-
-def real_path(path: Path) -> Path:
-    """Return the file that a symbolic link names: SQLite has its log beside that one, and the lock has to be there."""
-    return path.resolve() if path.is_symlink() else path
-
-
-@contextmanager
-def sole_use(path: Path) -> Iterator[None]:
-    """Hold the lock file beside the database: two servers on one file would not see each other's commits.
-
-    The kernel drops the lock when the process ends, however it ends. The file itself stays: removing it would let
-    two processes lock two files of the same name.
-    """
-    lock = (file := real_path(path)).with_name(file.name + ".lock")
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
-    except FileNotFoundError:
-        raise StoreCannotOpen(path, f"the folder {path.parent} does not exist") from None
-    except OSError as error:
-        raise StoreCannotOpen(path, f"the lock file {lock}: {error.strerror}") from None
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StoreCannotOpen(path, "another server is using it") from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -58,9 +28,10 @@ def refusals(path: Path) -> Iterator[None]:
         raise StoreCannotOpen(path, str(error)) from error
 
 
-def prepare(path: Path, database: sqlite3.Connection) -> str:
-    """Set the connection up for writing, bring the schema up to date, and return the database's id."""
+def prepare(path: Path, database: sqlite3.Connection, *, must_exist: bool = False) -> Prepared:
+    """Set the connection up for writing, and bring the schema up to date. Raise `StoreCannotOpen`."""
     version = _version_of_ours(path, database)
+    check_content(path, version, must_exist=must_exist)
     _set_up(path, database)
     _migrate(database, version)
     named = database.execute("UPDATE ringback SET database_id = ? WHERE database_id = ?", (new_database_id(), UNNAMED))
@@ -68,7 +39,7 @@ def prepare(path: Path, database: sqlite3.Connection) -> str:
         tell_of_restore()
     make_private(real_path(path))
     (database_id,) = database.execute("SELECT database_id FROM ringback").fetchone()
-    return str(database_id)
+    return Prepared(str(database_id), is_new=not version)
 
 
 def _version_of_ours(path: Path, database: sqlite3.Connection) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import aiosqlite
 
@@ -19,12 +19,14 @@ from ringback.ports.values import LONGEST_DEMAND, Demand, StoreSize
 from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.log_tail import LogTail
+from ringback.storage.naming import Prepared, tell_of_new
 from ringback.storage.operations import LISTERS, SEEKERS, ServiceRevision
 from ringback.storage.sqlite import calls, change, counts, create, erasure, lists, purge, reads, services
 from ringback.storage.sqlite.connection import ReaderForEach, Readers, WritingConnection, ask
-from ringback.storage.sqlite.private_files import create_private
-from ringback.storage.sqlite.schema import prepare, real_path, refusals, sole_use
-from ringback.storage.sqlite.transaction import BatchWriter, Operation, probe
+from ringback.storage.sqlite.open_files import CheckedReads, OpenFiles
+from ringback.storage.sqlite.schema import prepare, refusals
+from ringback.storage.sqlite.sole_use import HeldFile, real_path, sole_use
+from ringback.storage.sqlite.transaction import NEWEST_EVENT, BatchWriter, Operation, probe
 from ringback.storage.sqlite.write_lock import WriteLock
 from ringback.storage.store import SqlStore
 from ringback.storage.watermark import Watermark
@@ -61,17 +63,33 @@ _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
 )
 
 
+class Newest(NamedTuple):
+    """How far a database has come."""
+
+    event: int
+    services_version: int
+
+
+class Connections(NamedTuple):
+    """What a store reads and writes with, and what tells whether that is still the database."""
+
+    writing: WritingConnection
+    pools: Pools[aiosqlite.Connection]
+    files: OpenFiles
+
+
 class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     """The `Store` in one SQLite file. Made by `open`; has threads, so it must be closed."""
 
     _writing: WritingConnection
+    _files: OpenFiles
     _path: Path
     # In memory: there is no other server to tell.
     _demand: Sequence[Demand] = ()
 
     @classmethod
-    async def open(cls, path: str | PathLike[str]) -> Self:
-        """Open the database, or create it. Raise `StoreCannotOpen`.
+    async def open(cls, path: str | PathLike[str], *, must_exist: bool = False) -> Self:
+        """Open the database, or create it unless it must exist. Raise `StoreCannotOpen`.
 
         There is no database in memory (":memory:"): each connection would have one of its own, and SQLite's way to
         share one lets readers fail while another writes. A file in a temporary folder is as good.
@@ -80,35 +98,67 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
         if path.name.startswith(":memory:"):
             raise StoreCannotOpen(path, "a database in memory cannot be shared; name a file in a temporary folder")
         async with AsyncExitStack() as stack:
-            stack.enter_context(sole_use(path))
-            create_private(real_path(path))
+            held = stack.enter_context(sole_use(path, must_exist=must_exist))
             with refusals(path):
                 writing = await stack.enter_async_context(WritingConnection.open(path))
-                database_id, newest_event, version = await writing.run(partial(_begin, path))
-                seekers = await stack.enter_async_context(Readers.open(path, SEEKERS))
-                listers = await stack.enter_async_context(Readers.open(path, LISTERS))
-            counters = ReaderForEach(path)
+                prepared, files = await writing.run(partial(_begin, path, held, must_exist))
+                newest = await writing.run(newest_of)
+                readers = [await stack.enter_async_context(Readers.open(path, count)) for count in (SEEKERS, LISTERS)]
+            files.check()
+            if prepared.is_new:
+                tell_of_new(path)
+            seekers, listers = (CheckedReads(each, files) for each in readers)
+            counters = ReaderForEach(path, files.check)
             stack.push_async_callback(counters.close)
-            services_version = Watermark(version)
-            stack.callback(services_version.end)
-            log_tail = LogTail(
-                newest_event, lambda after, limit: seekers.read(partial(reads.events, after=after, limit=limit))
-            )
-            batches = BatchWriter(writing, log_tail.advance)
-            writer = Writer(batches.write, stopped=log_tail.end)
-            stack.push_async_callback(writer.close)
-            store = cls(
-                _DIALECT,
-                database_id=database_id,
-                writer=writer,
-                pools=Pools(seekers, listers, counters),
-                log_tail=log_tail,
-                services_version=services_version,
-                resources=stack.pop_all(),
-            )
-            store._writing = writing
-            store._path = real_path(path)
-            return store
+            stack.callback(files.seal_if_lost)
+            connections = Connections(writing, Pools(seekers, listers, counters), files)
+            return cls.over(connections, prepared.database_id, newest, stack, real_path(path))
+
+    @classmethod
+    def over(
+        cls, connections: Connections, database_id: str, newest: Newest, resources: AsyncExitStack, path: Path
+    ) -> Self:
+        """Return the store over these connections; it takes what is to be closed with it out of `resources`."""
+        writing, pools, files = connections
+        services_version = Watermark(newest.services_version)
+        resources.callback(services_version.end)
+        log_tail = LogTail(
+            newest.event, lambda after, limit: pools.seekers.read(partial(reads.events, after=after, limit=limit))
+        )
+        batches = BatchWriter(writing, log_tail.advance, files.check)
+        writer = Writer(batches.write, stopped=log_tail.end)
+        resources.push_async_callback(writer.close)
+        store = cls(
+            _DIALECT,
+            database_id=database_id,
+            writer=writer,
+            pools=pools,
+            log_tail=log_tail,
+            services_version=services_version,
+            resources=resources.pop_all(),
+        )
+        store._writing = writing
+        store._files = files
+        store._path = path
+        return store
+
+    # --- The files under it --------------------------------------------------------------------------------------
+
+    @property
+    def healthy(self) -> bool:
+        return super().healthy and not self._files.are_lost
+
+    async def probe(self) -> bool:
+        return not self._files.are_lost and await super().probe()
+
+    async def check_health(self) -> None:
+        was_lost = self._files.are_lost
+        if self._files.look_again() and was_lost:
+            # What was refused may have been committed, before it was seen where to.
+            newest = await self._writing.run(newest_of)
+            self._log_tail.advance(newest.event)
+            self._services_version.advance(newest.services_version)
+        await super().check_health()
 
     # --- Services ----------------------------------------------------------------------------------------------
 
@@ -129,7 +179,8 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     async def forget_phone(self, phone: str) -> None:
         await super().forget_phone(phone)
         for _ in range(_ATTEMPTS):
-            if await self._writing.run(erasure.empty_write_ahead_log):
+            self._files.check()
+            if await self._writing.run(partial(erasure.empty_write_ahead_log, self._path)):
                 return
             await asyncio.sleep(_PAUSE_S)
         raise StorageUnavailable("another process, such as a backup, still reads an earlier state: repeat the request")
@@ -163,10 +214,19 @@ def _size_of(path: Path) -> StoreSize:
     return StoreSize(database, log, free)
 
 
-def _begin(path: Path, database: sqlite3.Connection) -> tuple[str, int, int]:
-    """Return the id of the database, the number of its newest event, and the version of its services."""
-    database_id = prepare(path, database)
+def _begin(path: Path, held: HeldFile, must_exist: bool, database: sqlite3.Connection) -> tuple[Prepared, OpenFiles]:
+    """Make the database ready."""
+    prepared = prepare(path, database, must_exist=must_exist)
     WriteLock.set_up(database)
-    (newest_event,) = database.execute(reads.NEWEST_EVENT).fetchone()
+    # After a crash it is not known what of the log is in the database already.
+    database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    try:
+        return prepared, OpenFiles(path, held, database)
+    except OSError as fault:
+        raise StoreCannotOpen(path, f"its log: {fault.strerror}") from None
+
+
+def newest_of(database: sqlite3.Connection) -> Newest:
+    (event,) = database.execute(NEWEST_EVENT).fetchone()
     (version,) = database.execute(reads.SERVICES_VERSION).fetchone()
-    return database_id, newest_event, version
+    return Newest(event, version)

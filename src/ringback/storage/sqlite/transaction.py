@@ -10,13 +10,14 @@ from functools import cache, partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ringback.domain.callback import Callback
+from ringback.domain.errors import StorageUnavailable
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.ports.values import EventKind, LoggedEvent
 from ringback.storage.callback_row import Row
 from ringback.storage.event_row import EVENT_COLUMNS
 from ringback.storage.label_row import LABEL_COLUMNS, label_rows
 from ringback.storage.outcome_row import OUTCOME_COLUMNS, Ends
-from ringback.storage.sqlite.connection import WritingConnection, is_outage, unavailable
+from ringback.storage.sqlite.connection import WritingConnection, is_outage, plain_code, unavailable
 from ringback.storage.sqlite.write_lock import WriteLock
 from ringback.storage.writer import Submission, places_by_operation
 
@@ -26,11 +27,23 @@ R = TypeVar("R")
 # Rows per INSERT. Every statement releases the interpreter's lock and has to get it back from a busy event loop,
 # so few large ones are much faster; SQLite may allow no more than 999 parameters in one.
 ROWS_PER_INSERT: Final = 32
+# SQLite's own table of AUTOINCREMENT: it has the last number also when the log is empty.
+NEWEST_EVENT: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'"
 # It has the database for itself; see the schema.
 _SERVER: Final = 0
 _COUNT_UP: Final = f"""
     ON CONFLICT ({", ".join(OUTCOME_COLUMNS[:-1])}) DO UPDATE SET ended = ended + excluded.ended
 """
+
+
+# No call has such a key.
+_PAD: Final = """
+    INSERT INTO kept_call (callback_id, lease_fencing, dialer, owner, kept_until_us, body)
+    VALUES ('', 0, '', '', 0, zeroblob(?))
+"""
+_UNPAD: Final = "DELETE FROM kept_call WHERE callback_id = '' AND lease_fencing = 0"
+# What concerns one request rather than all: it is too large for what room there is, or needs a page that is damaged.
+_OF_ONE: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_CORRUPT})
 
 
 class LogEntry(NamedTuple):
@@ -94,9 +107,16 @@ def each(operation: Callable[[Transaction, T], R]) -> Operation[T, R]:
     return run
 
 
-def _probe(transaction: Transaction, _: None) -> None:
-    """Write something that means nothing. A new value each time: SQLite does not write a page that stays the same."""
+def _probe(transaction: Transaction, padding_bytes: int) -> None:
+    """Write something that means nothing. A new value each time: SQLite does not write a page that stays the same.
+
+    The padding is gone when the transaction ends, and takes all of its room until then: its pages are overwritten
+    (`secure_delete`), so all of them go to the write-ahead log, and stay in the file, free for what comes next.
+    """
     transaction.database.execute("UPDATE ringback SET probes = probes + 1")
+    if padding_bytes:
+        transaction.database.execute(_PAD, (padding_bytes,))
+        transaction.database.execute(_UNPAD)
 
 
 probe = each(_probe)
@@ -105,17 +125,31 @@ probe = each(_probe)
 class BatchWriter:
     """A writer of batches over one connection."""
 
-    def __init__(self, connection: WritingConnection, committed: Callable[[int, Sequence[LoggedEvent]], None]) -> None:
-        """`committed` gets, after each transaction that has logged something, the newest number and the new entries."""
+    def __init__(
+        self,
+        connection: WritingConnection,
+        committed: Callable[[int, Sequence[LoggedEvent]], None],
+        check_files: Callable[[], None],
+    ) -> None:
+        """`committed` gets, after each transaction that has logged something, the newest number and the new entries.
+
+        `check_files` raises `StorageUnavailable` when what is written would be lost, or what was written just now is.
+        """
         self._connection = connection
         self._committed = committed
+        self._check_files = check_files
         self._lock = WriteLock()
         # See `Transaction`. Used on the thread of the connection.
         self._revisions: dict[str, int | None] = {}
 
     async def write(self, batch: Sequence[Submission[Operation[Any, Any]]]) -> Sequence[object]:
         write = partial(_write, batch, self._lock, self._revisions)
-        outcomes, transactions = await self._connection.run(write)
+        try:
+            self._check_files()
+            outcomes, transactions = await self._connection.run(write)
+            self._check_files()
+        except StorageUnavailable as lost:
+            return [lost.again() for _ in batch]
         for transaction in transactions:
             if transaction.newest:
                 self._committed(transaction.newest, transaction.events)
@@ -130,35 +164,66 @@ _Batch = Sequence[Submission[Operation[Any, Any]]]
 def _write(
     batch: _Batch, lock: WriteLock, revisions: dict[str, int | None], database: sqlite3.Connection
 ) -> tuple[list[object], list[Transaction]]:
-    """Return the outcome of each. When one fails unexpectedly, all are rolled back and tried again, each alone."""
+    """Return the outcome of each. When one fails for a reason of its own, each is written again, alone."""
     try:
-        _roll_back(database)  # a transaction that could not be rolled back before
-        lock.begin(database)
-    except sqlite3.Error as error:
-        return [unavailable(error) for _ in batch], []
-    transaction = Transaction(database, revisions)
-    try:
-        outcomes = _run_operations(transaction, batch)
+        outcomes, transaction = _transact(batch, lock, revisions, database)
     except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
-        _try_to_roll_back(database)
-        revisions.clear()
-        if len(batch) == 1:
-            return [unavailable(error) if is_outage(error) else error], []
-        return _write_each(batch, lock, revisions, database)
-    try:
-        database.execute("COMMIT")
-    except sqlite3.Error as error:
-        _try_to_roll_back(database)
-        revisions.clear()
-        return [unavailable(error) for _ in batch], []
+        if len(batch) > 1 and not _concerns_all(error):
+            return _write_each(batch, lock, revisions, database)
+        return [unavailable(error) if is_outage(error) else error for _ in batch], _what_is_there(database, revisions)
     return outcomes, [transaction]
 
 
 def _write_each(
     batch: _Batch, lock: WriteLock, revisions: dict[str, int | None], database: sqlite3.Connection
 ) -> tuple[list[object], list[Transaction]]:
-    written = [_write([submission], lock, revisions, database) for submission in batch]
-    return [outcome for outcomes, _ in written for outcome in outcomes], [t for _, some in written for t in some]
+    outcomes: list[object] = []
+    transactions: list[Transaction] = []
+    for place, submission in enumerate(batch, 1):
+        [outcome], written = _write([submission], lock, revisions, database)
+        outcomes.append(outcome)
+        transactions += written
+        if isinstance(outcome, StorageUnavailable) and _concerns_all(outcome.__cause__):
+            # Not one after the other: each would wait for the same lock, or the same disk.
+            outcomes += [outcome.again() for _ in batch[place:]]
+            break
+    return outcomes, transactions
+
+
+def _transact(
+    batch: _Batch, lock: WriteLock, revisions: dict[str, int | None], database: sqlite3.Connection
+) -> tuple[list[object], Transaction]:
+    """Write the batch as one transaction. When anything is raised, nothing of it is in the database.
+
+    That holds for COMMIT as well: until the end of the write-ahead log is moved, which cannot fail, nobody sees what
+    is behind it, and the next transaction overwrites it. Only after a crash just then could it be found, so a caller
+    is told what is true in any case: the request may have been stored.
+    """
+    try:
+        _roll_back(database)  # a transaction that could not be rolled back before
+        lock.begin(database)
+        transaction = Transaction(database, revisions)
+        outcomes = _run_operations(transaction, batch)
+        database.execute("COMMIT")
+    except Exception:
+        _try_to_roll_back(database)
+        revisions.clear()
+        raise
+    return outcomes, transaction
+
+
+def _what_is_there(database: sqlite3.Connection, revisions: dict[str, int | None]) -> list[Transaction]:
+    """Return how far the log is after a failure, without its entries: who needs them reads them."""
+    with suppress(sqlite3.Error):
+        transaction = Transaction(database, revisions)
+        (transaction.newest,) = database.execute(NEWEST_EVENT).fetchone()
+        return [transaction]
+    return []
+
+
+def _concerns_all(error: BaseException | None) -> bool:
+    """Return whether a request would fail as well that has nothing to do with the one that failed."""
+    return isinstance(error, Exception) and is_outage(error) and plain_code(error) not in _OF_ONE
 
 
 def _run_operations(transaction: Transaction, batch: _Batch) -> list[object]:

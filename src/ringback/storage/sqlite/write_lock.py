@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from ringback.storage.sqlite.connection import BUSY_TIMEOUT_S
+from ringback.storage.sqlite.connection import BUSY_TIMEOUT_S, plain_code
 
 _log = logging.getLogger(__name__)
 
 # The server itself has no rival, so whatever takes longer than this is another process.
 TELL_AFTER_MS: Final = 1_000
 _GIVE_UP_AFTER_MS: Final = int(BUSY_TIMEOUT_S * 1_000) - TELL_AFTER_MS
-# The extended codes of SQLite have the plain one in their last byte.
-_PLAIN_CODE: Final = 0xFF
 
 
 class WriteLock:
@@ -32,7 +30,7 @@ class WriteLock:
         try:
             _begin(database)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & _PLAIN_CODE != sqlite3.SQLITE_BUSY:
+            if plain_code(error) != sqlite3.SQLITE_BUSY:
                 raise
             self._begin_late(database)
         if self._waiting:

@@ -8,8 +8,8 @@ from typing import Final
 
 from ringback.storage.callback_row import Row
 from ringback.storage.errors import StoreCannotOpen
-from ringback.storage.sqlite.private_files import create_private
-from ringback.storage.sqlite.schema import APPLICATION_ID, prepare, real_path, refusals, sole_use
+from ringback.storage.sqlite.schema import APPLICATION_ID, prepare, refusals
+from ringback.storage.sqlite.sole_use import sole_use
 from ringback.storage.transfer.sides import NotMoved, check_empty, check_version
 from ringback.storage.transfer.tables import CONTENT, About, Table
 
@@ -32,9 +32,7 @@ def place(path: Path) -> object:
 @contextmanager
 def source(path: Path) -> Iterator["SqliteSide"]:
     """Open the database to be read as it is now. Raise `StoreCannotOpen`."""
-    if not path.exists():
-        raise StoreCannotOpen(path, "there is no such file")
-    with sole_use(path), refusals(path), closing(_connect(path)) as database:
+    with sole_use(path, must_exist=True), refusals(path), closing(_connect(path)) as database:
         database.execute("PRAGMA query_only = ON")
         [(application,)] = database.execute("PRAGMA application_id")
         [(version,)] = database.execute("PRAGMA user_version")
@@ -50,17 +48,12 @@ def target(path: Path) -> Iterator["SqliteTarget"]:
     """Open the database to be filled, or create it. Raise `StoreCannotOpen`, and `NotMoved` when it is not empty."""
     if path.name.startswith(":memory:"):
         raise StoreCannotOpen(path, "a database in memory would be gone at once; name a file")
-    with sole_use(path), refusals(path), closing(_created(path)) as database:
+    with sole_use(path), refusals(path), closing(_connect(path)) as database:
         check_empty(path, _content(database))
         prepare(path, database)
         database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         database.execute("BEGIN IMMEDIATE")
         yield SqliteTarget(path, database)
-
-
-def _created(path: Path) -> sqlite3.Connection:
-    create_private(real_path(path))
-    return _connect(path)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

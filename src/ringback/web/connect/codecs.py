@@ -13,7 +13,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
 
 from ringback.application.events.watch_batches import WatchBatch
-from ringback.domain.errors import Fault, InvalidRequest
+from ringback.domain.errors import UndecodableRequest
 from ringback.web.connect.json_reader import read_message
 from ringback.web.connect.refusals import refused
 from ringback.wire.watch_encoder import WatchEncoder
@@ -78,7 +78,7 @@ def _read_binary(data: bytes | bytearray, message_class: type[_M]) -> _M:
     try:
         return message_class.FromString(bytes(data))
     except DecodeError:
-        raise InvalidRequest([Fault("request", "its bytes are no message of this RPC")]) from None
+        raise UndecodableRequest("its bytes are no message of this RPC") from None
 
 
 def _write_binary(message: Message) -> bytes:

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import Struct
 
-from ringback.domain.errors import Fault, InvalidRequest
+from ringback.domain.errors import UndecodableRequest
 from ringback.domain.faults import Faults
 from ringback.web.connect.json_text import JsonObject, read_json
 
@@ -52,7 +52,7 @@ def read_message(data: bytes | bytearray, message_class: type[_M]) -> _M:
     faults = Faults()
     value = read_json(data)
     if not isinstance(value, JsonObject):
-        raise InvalidRequest([Fault("request", "is no JSON object")])
+        raise UndecodableRequest("is no JSON object")
     _fill(message, value, faults)
     faults.refuse()
     return message

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, Never
 
-from ringback.domain.errors import Fault, InvalidRequest
+from ringback.domain.errors import UndecodableRequest
 
 # More than a batch of 1000 requests has with all their fields and labels. In memory each value takes many times the
 # bytes that it has in a text, so what has more is refused before it is parsed.
@@ -33,7 +33,7 @@ class TooLong(float):
 
 
 def read_json(data: bytes | bytearray) -> object:
-    """Return the value that a text has. Raise `InvalidRequest`."""
+    """Return the value that a text has. Raise `UndecodableRequest`."""
     data = data.removeprefix(_BYTE_ORDER_MARK)
     if _has_too_many_values(data):
         _refuse(f"has more than {MAX_VALUES} values")
@@ -77,7 +77,7 @@ def _no_constant(_: str) -> Never:
 
 
 def _refuse(description: str) -> Never:
-    raise InvalidRequest([Fault("request", description)])
+    raise UndecodableRequest(description)
 
 
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=JsonObject, parse_int=_integer, parse_constant=_no_constant)

@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any, Final, TypeAlias
 
-from ringback.domain.errors import Fault, InvalidRequest
+from ringback.domain.errors import UndecodableRequest
 
 # A path that begins with this has the contract's names already; handlers have ours.
 SENT: Final = "$."
@@ -43,7 +43,7 @@ Value: TypeAlias = Any
 
 
 def read_members(body: bytes) -> Members:
-    """Return the members of the object that a body is. Raise `InvalidRequest` for what is no JSON, or no object."""
+    """Return the members of the object that a body is. Raise `UndecodableRequest` for what is no JSON, or no object."""
     if sum(body.count(sign) for sign in _SIGNS) > _MAX_SIGNS:
         raise _refused("has too many values")
     value = _parsed(_decoded(body))
@@ -103,8 +103,8 @@ def _integer(digits: str) -> int | NoNumber:
     return int(digits) if len(digits) <= _MAX_DIGITS else NoNumber()
 
 
-def _refused(description: str) -> InvalidRequest:
-    return InvalidRequest([Fault(f"{SENT}body", description)])
+def _refused(description: str) -> UndecodableRequest:
+    return UndecodableRequest(description, f"{SENT}body")
 
 
 _DECODER: Final = json.JSONDecoder(

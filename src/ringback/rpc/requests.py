@@ -1,0 +1,48 @@
+"""What comes over gRPC for a request, which can be anything and nothing, and how it is refused."""
+
+from collections.abc import Callable
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status
+
+from ringback.domain.errors import UndecodableRequest
+
+_M = TypeVar("_M")
+
+# Each method has its own type of context; what is used of it is the same in all.
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+DETAILS_KEY: Final = "grpc-status-details-bin"
+_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+
+async def first_of(context: Context) -> bytes | None:
+    """Return the first request of a call; None when the client ends its requests without one."""
+    received = await context.read()
+    return None if received is grpc.aio.EOF else received
+
+
+def decoded(parse: Callable[[bytes], _M], request: bytes | None) -> _M:
+    """Return the message. Raise `UndecodableRequest`."""
+    if request is None:
+        raise UndecodableRequest("is missing, or is cut off")
+    try:
+        return parse(request)
+    except DecodeError:
+        raise UndecodableRequest("its bytes are no message of this RPC") from None
+
+
+async def refuse(context: Context, status: Status) -> NoReturn:
+    """End a call with this status, by the exception of gRPC that does so."""
+    await context.abort(code_of(status), status.message, trailing_metadata(status))
+
+
+def code_of(status: Status) -> grpc.StatusCode:
+    return _CODES[status.code]
+
+
+def trailing_metadata(status: Status) -> tuple[tuple[str, bytes]]:
+    """Return the metadata in which gRPC clients look for the details of a status."""
+    return ((DETAILS_KEY, status.SerializeToString()),)
