@@ -51,6 +51,7 @@ class SchedulerLoop:
         self._next_pass = asyncio.Event()
         self._listeners: list[Callable[[float], None]] = []
         election.listen(self.look_at_all)
+        clock.listen_set_back(self._on_set_back)
         directory.listen(self._on_service, self.settle)
         feed.listen(self._on_events)
 
@@ -113,6 +114,10 @@ class SchedulerLoop:
     def look_at_all(self) -> None:
         """Let a pass, which begins at once, apply all settings again."""
         self._scheduler.note_all_services()
+        self._wake_at(_NOW)
+
+    def _on_set_back(self) -> None:
+        self._scheduler.note_set_back()
         self._wake_at(_NOW)
 
     def _on_service(self, service: Service) -> None:
