@@ -1,6 +1,7 @@
 """More connections than there is room for: calls on them are refused with a reason, and health is always answered."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -117,6 +118,7 @@ async def ended(reader: asyncio.StreamReader) -> None:
         pass
 
 
+@pytest.mark.long
 async def test_a_server_with_few_files_outlives_more_connections_than_it_has_files(tmp_path: Path) -> None:
     options = ("--listen", "127.0.0.1:0", "--database", f"sqlite:///{tmp_path}/ringback.db")
     async with AsyncExitStack() as stack, serving(*options, files="200") as server:
@@ -134,3 +136,32 @@ async def test_a_server_with_few_files_outlives_more_connections_than_it_has_fil
         assert await server.stop() == 0
     assert len([line for line in server.log if "connections" in line]) == len(["it begins", "it ends"])
     assert not any(level in line for line in server.log for level in (" ERROR ", " CRITICAL "))
+
+
+CALLS: Final = 5_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("connections", [1, 50, 1_500])
+async def test_a_burst_of_calls_is_answered_whole(tmp_path: Path, connections: int) -> None:
+    """Each call has a result or a reason, but those whose connection was not accepted; the server is none the worse."""
+    options = ("--listen", "127.0.0.1:0", "--database", f"sqlite:///{tmp_path}/ringback.db")
+    async with serving(*options, files="1000") as server, AsyncExitStack() as stack:
+        address = await server.address()
+        apis = [await stack.enter_async_context(own_connection(address)) for _ in range(connections)]
+        results = Counter(await asyncio.gather(*(result_of(apis[index % connections]) for index in range(CALLS))))
+        if connections <= 50:
+            assert results == {"OK": CALLS}
+        assert results.keys() <= {"OK", "QUOTA_EXCEEDED", "not connected"}
+        await stack.aclose()
+        async with own_connection(address) as api:
+            assert await is_healthy(api)
+        assert await server.stop() == 0
+
+
+async def result_of(api: Api) -> str:
+    try:
+        await api.callbacks.ListCallbacks(pb.ListCallbacksRequest(), timeout=300)
+    except grpc.aio.AioRpcError as error:
+        return refusal_of(error).reason or ("not connected" if error.code() is StatusCode.UNAVAILABLE else str(error))
+    return "OK"
