@@ -31,10 +31,9 @@ OWN_CONNECTION: Final = (("grpc.use_local_subchannel_pool", 1),)
 
 @pytest.fixture
 async def small(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[App]:
-    """Return a server with room for few connections, which waits for nothing."""
+    """Return a server with room for few connections."""
     monkeypatch.setattr("ringback.app.edges.most_grpc_connections", lambda **_: MOST)
-    for pause in ("_FIRST_CALL_S", "_CALM_S"):
-        monkeypatch.setattr(connection_room, pause, 0.0)
+    monkeypatch.setattr(connection_room, "_CALM_S", 0.0)
     async with await App.start(settings) as app:
         yield app
 
@@ -89,8 +88,9 @@ async def test_calls_on_later_connections_are_refused_and_health_is_answered(
     ]
 
 
-async def test_connections_on_which_nothing_happens_make_room(small: App, caplog: pytest.LogCaptureFixture) -> None:
+async def test_connections_on_which_nothing_happens_make_room(small: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither their number nor that nobody closes them keeps anybody out; a watch that was there goes on."""
+    monkeypatch.setattr(connection_room, "_FIRST_CALL_S", 0.0)
     host, _, port = small.address.rpartition(":")
     async with AsyncExitStack() as stack, own_connection(small.address) as watcher:
         watch = watcher.callbacks.WatchCallbacks(pb.WatchCallbacksRequest())
@@ -108,6 +108,25 @@ async def test_connections_on_which_nothing_happens_make_room(small: App, caplog
         assert not watch.done()
         for end in ends:
             end.cancel()
+
+
+async def test_others_are_let_in_as_there_is_room(small: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than half of all connections have a watch, for hours: that keeps nobody out."""
+    monkeypatch.setattr(connection_room, "_CALM_S", 3600.0)
+    room = small.edges.grpc.room
+    async with AsyncExitStack() as stack:
+        for _ in range(FEW):
+            await watching(stack, small.address)
+        async with AsyncExitStack() as others:
+            for _ in range(CROWDED - FEW):
+                await watching(others, small.address)
+            await room.look()
+        while len(small.edges.grpc.open_connections()) > FEW:
+            await room.look()
+        async with own_connection(small.address) as late:
+            assert await is_healthy(late)
+            await room.look()
+            assert await late.list_all() == []
 
 
 async def ended(reader: asyncio.StreamReader) -> None:
