@@ -84,6 +84,8 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     _writing: WritingConnection
     _files: OpenFiles
     _path: Path
+    # Whether the version in memory is that of the database.
+    _services_are_known = True
     # In memory: there is no other server to tell.
     _demand: Sequence[Demand] = ()
 
@@ -165,15 +167,34 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     # --- Services ----------------------------------------------------------------------------------------------
 
     async def put_service(self, service: Service) -> None:
-        self._services_version.advance(await self._write(services.put_service, service))
+        await self._change_services(services.put_service, service)
 
     async def delete_service(self, service_id: str, revision: int) -> bool:
-        version = await self._write(services.delete_service, ServiceRevision(service_id, revision))
-        if version is not None:
-            self._services_version.advance(version)
+        version = await self._change_services(services.delete_service, ServiceRevision(service_id, revision))
         return version is not None
 
+    async def _change_services(self, operation: Operation[Any, Any], request: object) -> int | None:
+        try:
+            version: int | None = await self._write(operation, request)
+        except StorageUnavailable:
+            # It may be there all the same.
+            self._services_are_known = False
+            with suppress(StorageUnavailable):
+                await self.services_version()
+            raise
+        if version is not None:
+            self._services_version.advance(version)
+        return version
+
     async def services_version(self) -> int:
+        if not self._services_are_known:
+            self._services_are_known = True  # until another change fails
+            try:
+                [(version,)] = await self._seek(reads.SERVICES_VERSION)
+            except BaseException:
+                self._services_are_known = False
+                raise
+            self._services_version.advance(version)
         return self._services_version.value
 
     # --- Erasure -----------------------------------------------------------------------------------------------
