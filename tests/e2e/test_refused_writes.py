@@ -2,10 +2,12 @@
 
 import asyncio
 import http.client
+import resource
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import grpc
 import pytest
@@ -18,6 +20,7 @@ from ringback.v1 import callbacks_service_pb2 as pb
 from tests.world.api import Api, by_id, refusal_of
 from tests.world.health import NOT_SERVING, SERVING, HealthWatch
 from tests.world.scraped import Scraped
+from tests.world.server_process import serving
 
 PATIENCE_S = 20.0
 ROOM, PLENTY = 6, 1_000_000
@@ -99,6 +102,32 @@ async def test_a_nearly_full_disk(app: App, api: Api, caplog: pytest.LogCaptureF
         "the database does not take writes: database or disk is full",
         "the database takes writes again",
     ]
+
+
+@pytest.mark.long
+async def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
+    """An I/O error, of a server in a process of its own."""
+    path = tmp_path / "ringback.db"
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        serving("--listen", "127.0.0.1:0", "--database", f"sqlite:///{path}", "--dialer", "none") as server,
+        Api.at(await server.address()) as api,
+    ):
+        await api.add_service()
+        watch = HealthWatch(api)
+        await watch.until(SERVING)
+        size = path.with_name("ringback.db-wal").stat().st_size
+        limits = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        assert await batch(api, 200) == "UNAVAILABLE STORAGE_UNAVAILABLE"
+        await watch.until(NOT_SERVING)
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, limits)
+        await watch.until(SERVING)
+        assert await batch(api, 200) == "OK"
+        told = [line for line in server.log if "WARNING" in line]
+        assert [line.partition("the database ")[2] for line in told] == [
+            "does not take writes: disk I/O error",
+            "takes writes again",
+        ]
 
 
 async def test_a_stop_is_not_taken_back_by_a_database_that_is_well_again(app: App, api: Api) -> None:

@@ -4,10 +4,6 @@ from typing import Final
 
 # What caused it follows.
 NOT_TAKEN: Final = "the database did not take the request"
-
-
-from typing import Final
-
 # The end of a refusal to make what is not there.
 MUST_EXIST: Final = "must_exist is set"
 
@@ -23,7 +19,7 @@ class StoreCannotOpen(Exception):  # noqa: N818 - named for what happened
 def check_content(database: object, version: int, *, must_exist: bool) -> None:
     """Raise `StoreCannotOpen` for a database that has no schema yet, where that is a mistake."""
     if must_exist and not version:
-        raise StoreCannotOpen(database, f"there is nothing in it, and {MUST_EXIST}")
+        raise StoreCannotOpen(database, "there is nothing in it, and must_exist is set")
 
 
 def check_known(database: object, version: int, known: int) -> None:

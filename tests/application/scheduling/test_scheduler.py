@@ -10,6 +10,7 @@ from ringback.application.access import ANYBODY
 from ringback.application.scheduling import leader_election
 from ringback.application.scheduling.scheduler import Work
 from ringback.domain.callback import Callback, State
+from ringback.domain.errors import StorageUnavailable
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import OutcomeReport
@@ -90,6 +91,17 @@ async def test_an_outage_is_noticed_by_a_write_that_fails(world: World, monkeypa
     await world.scheduler.look_for_outage(world.clock.now())
     await world.run_until(seconds(40))
     assert await world.state(callback) is State.CONNECTED
+
+
+async def test_leases_lapse_while_only_large_writes_are_refused(world: World) -> None:
+    """A disk may be nearly full for days, and extensions fit: whose dialer is lost must not wait for it."""
+    callback = await in_call(world)
+    full = StorageUnavailable("the disk is full")
+    world.store._writer.health.refuse(full, 1_000_000)  # type: ignore[attr-defined]
+    assert not world.store.healthy
+    await world.scheduler.look_for_outage(world.clock.now())
+    await world.run_until(seconds(30))
+    assert await world.state(callback) is State.COMPLETED
 
 
 async def test_expiry_ends_what_waits_and_what_is_offered(world: World) -> None:

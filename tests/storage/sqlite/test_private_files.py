@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.naming import Prepared
 from ringback.storage.sqlite import SqliteStore, schema
 from ringback.storage.sqlite.backup import back_up
 from tests.world.samples import SERVICE, new
@@ -55,7 +56,7 @@ async def test_all_files_of_a_new_database_are_its_owners(tmp_path: Path) -> Non
 async def test_the_file_is_never_open_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict[str, str]] = []
 
-    def look(*_: object) -> str:
+    def look(*_: object, **__: object) -> Prepared:
         seen.append(modes(tmp_path))
         raise StoreCannotOpen(tmp_path, "looked")
 
@@ -74,9 +75,9 @@ async def test_the_files_beside_what_a_link_names_are_its_owners_from_the_beginn
     seen: list[dict[str, str]] = []
     prepare = schema.prepare
 
-    def look(path: Path, database: sqlite3.Connection) -> str:
+    def look(path: Path, database: sqlite3.Connection, *, must_exist: bool) -> Prepared:
         seen.append(modes(real))
-        return prepare(path, database)
+        return prepare(path, database, must_exist=must_exist)
 
     monkeypatch.setattr("ringback.storage.sqlite.store.prepare", look)
     await (await use(link)).close()
@@ -106,6 +107,7 @@ async def test_one_that_others_can_read_is_closed_to_them_and_it_is_said_once(
     store = await use(path)
     open_to_others(tmp_path)  # with -wal and -shm, as after a crash
     await store.close()
+    caplog.clear()
 
     store = await SqliteStore.open(path)
 
@@ -133,6 +135,7 @@ async def test_what_cannot_be_changed_is_said(
 ) -> None:
     path = tmp_path / "ringback.db"
     await (await use(path)).close()
+    caplog.clear()
     path.chmod(0o644)
 
     def refuse(*_: object) -> None:

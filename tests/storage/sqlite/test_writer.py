@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,9 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports.errors import RevisionConflict
 from ringback.ports.values import Retention
+from ringback.storage import write_health
 from ringback.storage.sqlite import SqliteStore, write_lock
+from ringback.storage.sqlite.connection import Readers
 from ringback.storage.sqlite.transaction import Transaction, probe
 from tests.world.event_log import events_after
 from tests.world.samples import NOW, SERVICE, cancel, changes, new
@@ -140,6 +143,37 @@ async def test_a_small_request_fits_beside_one_that_is_refused(sqlite_store: Sql
         return_exceptions=True,
     )
     assert [type(result) for result in results] == [StorageUnavailable, type(None)]
+
+
+class CommitsSayTheyFail:
+    """A connection whose commits succeed, and are told to have failed: what a broken disk leaves is not known."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._database, name)
+
+    def execute(self, statement: str, *values: Sequence[str | int]) -> sqlite3.Cursor:
+        done = self._database.execute(statement, *values)
+        if statement == "COMMIT":
+            raise sqlite3.OperationalError("disk I/O error")
+        return done
+
+
+async def test_what_a_failed_commit_has_stored_all_the_same_is_told(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise watches miss it until something else is logged, which may take hours."""
+    writing = sqlite_store._writing
+    monkeypatch.setattr(writing, "_database", CommitsSayTheyFail(writing._database))
+    callback = new()
+
+    with pytest.raises(StorageUnavailable):
+        await sqlite_store.create([callback])
+
+    async with asyncio.timeout(10), aclosing(sqlite_store.follow(0)) as batches:
+        assert [event.callback for event in await anext(batches)] == [callback]
 
 
 @pytest.fixture
@@ -361,6 +395,30 @@ async def test_a_question_that_takes_too_long_is_given_up(
         with pytest.raises(StorageUnavailable, match="took more than"):
             await sqlite_store._seek(endless)
     assert await sqlite_store._seek("SELECT 1") == [(1,)]
+
+
+async def test_a_question_that_hangs_in_the_disk_is_given_up(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite cannot be interrupted there. The connection is used again when it has come back."""
+    goes_on = threading.Event()
+    pool = sqlite_store._seekers
+    assert isinstance(pool, Readers)
+    for reader in pool._readers:
+        await reader.connection.create_function("hang", 0, goes_on.wait)
+    with monkeypatch.context() as patch:
+        for limit in ("READ_LIMIT_S", "HANG_S"):
+            patch.setattr(f"ringback.storage.sqlite.connection.{limit}", 0.01)
+        for _ in pool._readers:
+            with pytest.raises(StorageUnavailable, match="its disk hangs"):
+                await sqlite_store._seek("SELECT hang()")
+        patch.setattr(write_health, "PATIENCE_S", 0.01)
+        await sqlite_store.check_health()
+        assert not sqlite_store.healthy
+    goes_on.set()
+    await sqlite_store.check_health()
+    assert sqlite_store.healthy
+    assert await asyncio.gather(*(sqlite_store._seek("SELECT 1") for _ in range(4))) == [[(1,)]] * 4
 
 
 async def test_a_reader_that_failed_in_the_middle_goes_on(

@@ -1,6 +1,5 @@
 """Whether the files that SQLite has open are still the database: what is written to others is lost at a restart."""
 
-import logging
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,12 +13,11 @@ from ringback.storage.dialect import Pool
 from ringback.storage.sqlite.file_content import DATABASE, INDEX, LOG, FileContent
 from ringback.storage.sqlite.sole_use import HeldFile, Inode, beside, inode_of
 
-_log = logging.getLogger(__name__)
-
 R = TypeVar("R")
 
 # These tables are a page each, and change whenever something is logged, and by each probe.
 _TELLING_PAGES: Final = "SELECT rootpage FROM sqlite_master WHERE name IN ('sqlite_sequence', 'ringback')"
+_TOLD: Final = "the files of the database were deleted, moved or changed by another program"
 _GONE: Final[Mapping[str, str]] = {
     DATABASE: "put it back in its place, or restart the server on what is there",
     LOG: "stop the server with SIGTERM, which writes all that was acknowledged into the database, and start it",
@@ -68,31 +66,25 @@ class OpenFiles:
     def check(self) -> None:
         """Look, unless it is known. Raise `StorageUnavailable` when what is written now, or was just now, is lost."""
         if self._loss is None:
-            self._note(self._look())
+            self._loss = self._look()
         self.check_known()
 
     def check_known(self) -> None:
         """Raise `StorageUnavailable` when the last look has found a loss."""
         if self._loss is not None:
-            raise StorageUnavailable("the files of the database were deleted, moved or changed by another program")
+            file, what, remedy, _ = self._loss
+            raise StorageUnavailable(f"{file} {what}; {remedy}", told=_TOLD)
 
     def look_again(self) -> bool:
         """Return whether all is well, or well again: what was lost is back in its place."""
-        self._note(self._look())
+        self._loss = self._look()
         return self._loss is None
 
     def seal_if_lost(self) -> None:
         """Keep SQLite from writing into what is not its database, before it is closed."""
-        self._note(self._look())
+        self._loss = self._look()
         if self._loss is not None and self._loss.is_to_be_sealed:
             self._held.seal()
-
-    def _note(self, loss: _Loss | None) -> None:
-        before, self._loss = self._loss, loss
-        if loss is not None and loss != before:
-            _log.error("nothing is stored: %s %s; %s", loss.file, loss.what, loss.remedy)
-        elif loss is None and before is not None:
-            _log.warning("the files of the database are in their place again: %s", self._names[DATABASE][0])
 
     def _look(self) -> _Loss | None:
         database = self._seen(DATABASE)

@@ -83,7 +83,10 @@ class HeldFile:
 
 @contextmanager
 def sole_use(path: Path, *, must_exist: bool = False) -> Iterator[HeldFile]:
-    """Hold the lock of the database, which is made, empty, where there is none. Raise `StoreCannotOpen`."""
+    """Hold the lock of the database, which is made, empty, where there is none. Raise `StoreCannotOpen`.
+
+    Nothing is made when it is refused because it must exist.
+    """
     held = HeldFile(_opened(path, create=not must_exist))
     try:
         if not (_lock_whole(held.descriptor) and _is_there(path, held.inode)):
@@ -98,6 +101,21 @@ def sole_use(path: Path, *, must_exist: bool = False) -> Iterator[HeldFile]:
         held.close()
 
 
+def is_in_use(path: Path) -> bool:
+    """Return whether a server has the database, without keeping one away. Raise `OSError`."""
+    if inode_of(path.stat()) in _held:
+        return True
+    if sys.platform != "linux":
+        return False
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        wanted = _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _OURS_AT, 1, 0)
+        kind, *_ = _LOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, wanted))
+    finally:
+        os.close(descriptor)
+    return bool(kind != fcntl.F_UNLCK)
+
+
 def _opened(path: Path, *, create: bool) -> int:
     # Not blocked by a pipe that has no other end.
     flags = os.O_NONBLOCK | os.O_CLOEXEC
@@ -109,10 +127,11 @@ def _opened(path: Path, *, create: bool) -> int:
             descriptor = os.open(path, flags | os.O_RDONLY)
     except OSError as error:
         raise StoreCannotOpen(path, _reason(path, error)) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise StoreCannotOpen(path, "it is not a file")
-    return descriptor
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and (create or status.st_size):
+        return descriptor
+    os.close(descriptor)
+    raise StoreCannotOpen(path, "it is empty" if stat.S_ISREG(status.st_mode) else "it is not a file")
 
 
 def _reason(path: Path, error: OSError) -> str:

@@ -26,7 +26,7 @@ from ringback.storage.sqlite.connection import ReaderForEach, Readers, WritingCo
 from ringback.storage.sqlite.open_files import CheckedReads, OpenFiles
 from ringback.storage.sqlite.schema import prepare, refusals
 from ringback.storage.sqlite.sole_use import HeldFile, real_path, sole_use
-from ringback.storage.sqlite.transaction import BatchWriter, Operation, probe
+from ringback.storage.sqlite.transaction import NEWEST_EVENT, BatchWriter, Operation, probe
 from ringback.storage.sqlite.write_lock import WriteLock
 from ringback.storage.store import SqlStore
 from ringback.storage.watermark import Watermark
@@ -63,6 +63,21 @@ _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
 )
 
 
+class Newest(NamedTuple):
+    """How far a database has come."""
+
+    event: int
+    services_version: int
+
+
+class Connections(NamedTuple):
+    """What a store reads and writes with, and what tells whether that is still the database."""
+
+    writing: WritingConnection
+    pools: Pools[aiosqlite.Connection]
+    files: OpenFiles
+
+
 class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     """The `Store` in one SQLite file. Made by `open`; has threads, so it must be closed."""
 
@@ -87,7 +102,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             with refusals(path):
                 writing = await stack.enter_async_context(WritingConnection.open(path))
                 prepared, files = await writing.run(partial(_begin, path, held, must_exist))
-                newest = await writing.run(_newest)
+                newest = await writing.run(newest_of)
                 readers = [await stack.enter_async_context(Readers.open(path, count)) for count in (SEEKERS, LISTERS)]
             files.check()
             if prepared.is_new:
@@ -96,27 +111,36 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             counters = ReaderForEach(path, files.check)
             stack.push_async_callback(counters.close)
             stack.callback(files.seal_if_lost)
-            services_version = Watermark(newest.services_version)
-            stack.callback(services_version.end)
-            log_tail = LogTail(
-                newest.event, lambda after, limit: seekers.read(partial(reads.events, after=after, limit=limit))
-            )
-            batches = BatchWriter(writing, log_tail.advance, files.check)
-            writer = Writer(batches.write, stopped=log_tail.end)
-            stack.push_async_callback(writer.close)
-            store = cls(
-                _DIALECT,
-                database_id=prepared.database_id,
-                writer=writer,
-                pools=Pools(seekers, listers, counters),
-                log_tail=log_tail,
-                services_version=services_version,
-                resources=stack.pop_all(),
-            )
-            store._writing = writing
-            store._files = files
-            store._path = real_path(path)
-            return store
+            connections = Connections(writing, Pools(seekers, listers, counters), files)
+            return cls.over(connections, prepared.database_id, newest, stack, real_path(path))
+
+    @classmethod
+    def over(
+        cls, connections: Connections, database_id: str, newest: Newest, resources: AsyncExitStack, path: Path
+    ) -> Self:
+        """Return the store over these connections; it takes what is to be closed with it out of `resources`."""
+        writing, pools, files = connections
+        services_version = Watermark(newest.services_version)
+        resources.callback(services_version.end)
+        log_tail = LogTail(
+            newest.event, lambda after, limit: pools.seekers.read(partial(reads.events, after=after, limit=limit))
+        )
+        batches = BatchWriter(writing, log_tail.advance, files.check)
+        writer = Writer(batches.write, stopped=log_tail.end)
+        resources.push_async_callback(writer.close)
+        store = cls(
+            _DIALECT,
+            database_id=database_id,
+            writer=writer,
+            pools=pools,
+            log_tail=log_tail,
+            services_version=services_version,
+            resources=resources.pop_all(),
+        )
+        store._writing = writing
+        store._files = files
+        store._path = path
+        return store
 
     # --- The files under it --------------------------------------------------------------------------------------
 
@@ -125,15 +149,16 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
         return super().healthy and not self._files.are_lost
 
     async def probe(self) -> bool:
+        return not self._files.are_lost and await super().probe()
+
+    async def check_health(self) -> None:
         was_lost = self._files.are_lost
-        if not self._files.look_again():
-            return False
-        if was_lost:
+        if self._files.look_again() and was_lost:
             # What was refused may have been committed, before it was seen where to.
-            newest = await self._writing.run(_newest)
+            newest = await self._writing.run(newest_of)
             self._log_tail.advance(newest.event)
             self._services_version.advance(newest.services_version)
-        return await super().probe()
+        await super().check_health()
 
     # --- Services ----------------------------------------------------------------------------------------------
 
@@ -155,7 +180,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
         await super().forget_phone(phone)
         for _ in range(_ATTEMPTS):
             self._files.check()
-            if await self._writing.run(erasure.empty_write_ahead_log):
+            if await self._writing.run(partial(erasure.empty_write_ahead_log, self._path)):
                 return
             await asyncio.sleep(_PAUSE_S)
         raise StorageUnavailable("another process, such as a backup, still reads an earlier state: repeat the request")
@@ -189,16 +214,7 @@ def _size_of(path: Path) -> StoreSize:
     return StoreSize(database, log, free)
 
 
-class _Newest(NamedTuple):
-    """How far the database has come."""
-
-    event: int
-    services_version: int
-
-
-def _begin(
-    path: Path, held: HeldFile, must_exist: bool, database: sqlite3.Connection
-) -> tuple[Prepared, OpenFiles]:
+def _begin(path: Path, held: HeldFile, must_exist: bool, database: sqlite3.Connection) -> tuple[Prepared, OpenFiles]:
     """Make the database ready."""
     prepared = prepare(path, database, must_exist=must_exist)
     WriteLock.set_up(database)
@@ -210,7 +226,7 @@ def _begin(
         raise StoreCannotOpen(path, f"its log: {fault.strerror}") from None
 
 
-def _newest(database: sqlite3.Connection) -> _Newest:
-    (event,) = database.execute(reads.NEWEST_EVENT).fetchone()
+def newest_of(database: sqlite3.Connection) -> Newest:
+    (event,) = database.execute(NEWEST_EVENT).fetchone()
     (version,) = database.execute(reads.SERVICES_VERSION).fetchone()
-    return _Newest(event, version)
+    return Newest(event, version)
