@@ -1,5 +1,6 @@
 """Calls whose request is no message, or that have none: refused as what they are, and hardly told of in the log."""
 
+import asyncio
 import gzip
 import logging
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from ringback.entry import undecodable
 from ringback.entry.undecodable import UndecodableLog
 from ringback.rpc.core import grpc_server
 from ringback.rpc.open_registrar import OpenRegistrar
-from ringback.rpc.requests import DETAILS_KEY
+from ringback.rpc.requests import DETAILS_KEY, refuse
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api
 from tests.world.methods import HEALTH_METHODS, OWN_METHODS, REFLECTION_METHODS
@@ -172,3 +173,37 @@ async def test_a_bug_behind_an_open_service_does_not_leak_its_text() -> None:
             await stub.Check(health_pb2.HealthCheckRequest())
     await server.stop(None)
     assert (caught.value.code(), caught.value.details()) == (StatusCode.INTERNAL, "internal error")
+
+
+class LateHealth(health_pb2_grpc.HealthServicer):
+    """Refuses a call when that is over already."""
+
+    def __init__(self) -> None:
+        self.called = asyncio.Event()
+        self.raised: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - as in gRPC
+        self.called.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        try:
+            await refuse(context, Status(code=StatusCode.INVALID_ARGUMENT.value[0]))
+        except BaseException as raised:
+            self.raised.set_result(raised)
+            raise
+
+
+async def test_a_call_that_is_over_before_it_is_refused_is_cancelled() -> None:
+    """Any other exception gRPC logs, with its traceback. It ends calls by itself for frames that it cannot unpack."""
+    server = grpc_server([("grpc.so_reuseport", 0)])
+    late: Any = LateHealth()
+    health_pb2_grpc.add_HealthServicer_to_server(late, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        calling = stub.Check(health_pb2.HealthCheckRequest())
+        await late.called.wait()
+        calling.cancel()
+        assert isinstance(await late.raised, asyncio.CancelledError)
+    await server.stop(None)

@@ -102,10 +102,4 @@ async def _abort(call: Entered, context: Context, error: BaseException) -> None:
         call.end(grpc.StatusCode.CANCELLED.name)
         raise
     call.end(code_of(status).name)
-    try:
-        await refuse(context, status)
-    except grpc.aio.InternalError:
-        if not isinstance(error, asyncio.CancelledError):
-            raise
-        # A client that does not read: what is being written to it cannot be followed by a status.
-        raise error from None
+    await refuse(context, status)

@@ -1,5 +1,6 @@
 """What comes over gRPC for a request, which can be anything and nothing, and how it is refused."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
@@ -36,8 +37,16 @@ def decoded(parse: Callable[[bytes], _M], request: bytes | None) -> _M:
 
 
 async def refuse(context: Context, status: Status) -> NoReturn:
-    """End a call with this status, by the exception of gRPC that does so."""
-    await context.abort(code_of(status), status.message, trailing_metadata(status))
+    """End a call with this status, by the exception of gRPC that does so.
+
+    One that no status can follow any more is cancelled: the core of gRPC has ended it, as it does for frames
+    that it cannot unpack, or its client does not read what is being written.
+    """
+    try:
+        await context.abort(code_of(status), status.message, trailing_metadata(status))
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError from None
+    raise AssertionError("abort raises")
 
 
 def code_of(status: Status) -> grpc.StatusCode:
