@@ -113,12 +113,17 @@ page-hunt: .venv/.installed  ## Show 10,000 callbacks and 500 changes a second f
 	.venv/bin/python tests/hunts/page.py --alone --seconds $(PAGE_HUNT_S)
 
 CALLBACKS := 1500
+BLOWS := 28
 
 .PHONY: hunts-postgres
 hunts-postgres: .venv/.installed  ## The same with three servers on one PostgreSQL, and a failover to its standby (CALLBACKS=10000 for long)
 	.venv/bin/python tests/hunts/kill_storm.py --postgres --servers 3 --kills 12 --drains 2
 	.venv/bin/python tests/hunts/dialers.py --postgres --servers 3 --callbacks $(CALLBACKS)
 	.venv/bin/python tests/hunts/failover.py --servers 3 --events 2000
+
+.PHONY: postgres-faults
+postgres-faults: .venv/.installed  ## Break the network and the primary of three servers in every way (BLOWS=200 for long)
+	.venv/bin/python tests/hunts/postgres_faults.py --blows $(BLOWS)
 
 .PHONY: counts
 counts: .venv/.installed  ## Count statements, commits, bytes and encodes per callback, and fail if one has grown

@@ -31,7 +31,7 @@ from tests.hunts.database import Durable
 from tests.hunts.kill_storm import Storm, storm
 from tests.hunts.report import Report
 from tests.hunts.setting import Setting
-from tests.world.postgres import USER, Cluster
+from tests.world.postgres import USER
 
 # How long passes before the standby is promoted.
 _OUTAGE_S: Final = 2.0
@@ -43,7 +43,7 @@ class Pair:
     """A primary, and the standby that has everything which the primary has acknowledged."""
 
     primary: Durable
-    standby: Cluster
+    standby: Durable
 
     @property
     def url(self) -> str:

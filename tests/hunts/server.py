@@ -19,8 +19,8 @@ from tests.world.ports import free_port
 # The longest that an orchestrator has to wait for a drain.
 DRAIN_S: Final = 10.0
 _LISTENING: Final = b"listening on"
-# What a server logs before it exits because its PostgreSQL is away.
-_NO_DATABASE: Final = b"Error: cannot open postgresql:"
+# What a server logs before it exits because its PostgreSQL is away, or has just gone.
+_NO_DATABASE: Final = (b"Error: cannot open postgresql:", b"Error: the database ")
 # What a server that is merely killed has no reason to log.
 _COMPLAINTS: Final = (b" ERROR ", b" CRITICAL ", b"Traceback")
 

@@ -3,6 +3,7 @@
 Where PostgreSQL is not installed, the tests that need it are skipped, and say so; not in CI (`CI=true`).
 """
 
+import asyncio
 import os
 import shutil
 import signal
@@ -47,7 +48,7 @@ class Cluster:
             raise
         return cluster
 
-    def new_standby(self) -> "Cluster":
+    def new_standby(self, *, waits: bool = True) -> Self:
         """Start one that follows this one, which from now on waits for it at every commit."""
         standby = self._in_new_folder()
         try:
@@ -58,8 +59,9 @@ class Cluster:
         except BaseException:
             standby.destroy()
             raise
-        self.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
-        self.execute("SELECT pg_reload_conf()")
+        if waits:
+            self.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+            self.execute("SELECT pg_reload_conf()")
         return standby
 
     @classmethod
@@ -88,6 +90,10 @@ class Cluster:
 
     def promote(self) -> None:
         self.run("pg_ctl", "promote", "--wait")
+
+    def forget_standby(self) -> None:
+        """Take writes alone, once it is up again; it is down now."""
+        (self.data / "postgresql.auto.conf").write_text("")
 
     def destroy(self) -> None:
         if (self.data / "postmaster.pid").exists():
@@ -140,6 +146,13 @@ class Cluster:
         for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
             with suppress(ProcessLookupError):  # it has ended since
                 os.kill(int(child), number)
+
+
+async def until_waiting(cluster: Cluster, count: int) -> None:
+    """Return when so many transactions wait for a lock."""
+    waiting = f"SELECT 1 FROM pg_locks WHERE NOT granted OFFSET {count - 1}"
+    while not await asyncio.to_thread(cluster.execute, waiting):
+        pass
 
 
 def binaries() -> Path:

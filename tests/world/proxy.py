@@ -1,4 +1,4 @@
-"""A network between a store and its database that can be cut, and that can lose the response to a COMMIT."""
+"""A network between a store and its database: it can be cut, fall silent, and lose or delay a COMMIT."""
 
 import asyncio
 from contextlib import suppress
@@ -6,17 +6,27 @@ from typing import Self
 
 
 class Proxy:
-    """Passes on what comes, until it is told to stop."""
+    """Passes on what comes, until it is told otherwise."""
 
     def __init__(self, port: int, source: str | None = None) -> None:
         """Connect to the port from an address of this machine, such as 127.0.0.2."""
         self._port = port
         self._source = None if source is None else (source, 0)
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
+        self._inner: set[asyncio.StreamWriter] = set()
         self._swallowing = False
+        self._holding = False
+        self._released = asyncio.Event()
+        # Set while what comes is passed on.
+        self._speaking = asyncio.Event()
+        self._speaking.set()
         # Set when a COMMIT went through whose response will not.
         self.swallowed = asyncio.Event()
+        # Set when a COMMIT has come that waits to be let through.
+        self.held = asyncio.Event()
+        # Whether new connections are ended at once.
+        self.refuses = False
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -25,6 +35,8 @@ class Proxy:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        self.speak()
+        self.release()
         self.cut()
         await self._server.wait_closed()
 
@@ -36,17 +48,47 @@ class Proxy:
 
     def cut(self) -> None:
         """Cut all connections, in the middle of whatever they carry."""
-        for writer in self._writers:
+        self.cut_clients()
+        for writer in self._inner:
             writer.transport.abort()
+
+    def cut_clients(self) -> None:
+        """Cut the side of the clients only: of a COMMIT that is held, the database does not see that they have gone."""
+        for writer in self._clients:
+            writer.transport.abort()
+
+    def silence(self) -> None:
+        """Pass nothing on any more, close nothing, and let no new connection get further than to here."""
+        self._speaking.clear()
+
+    def speak(self) -> None:
+        """Go on, with what has come meanwhile."""
+        self._speaking.set()
 
     def swallow_next_commit(self) -> None:
         """Let the next COMMIT reach the database, and nothing come back on its connection."""
         self._swallowing = True
+        self.swallowed.clear()
+
+    def hold_next_commit(self) -> None:
+        """Keep the next COMMIT back, and with it its connection to the database, until `release`."""
+        self._holding = True
+        self._released.clear()
+        self.held.clear()
+
+    def release(self) -> None:
+        """Let the COMMIT through that was held."""
+        self._released.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refuses:
+            writer.transport.abort()
+            return
+        self._clients.add(writer)
+        await self._speaking.wait()
         with suppress(OSError):
             inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=self._source)
-            self._writers |= {writer, inner_writer}
+            self._inner.add(inner_writer)
             silent = asyncio.Event()
             await asyncio.gather(
                 self._pass_on(reader, inner_writer, silent, watched=True),
@@ -58,15 +100,26 @@ class Proxy:
     ) -> None:
         try:
             while data := await reader.read(65536):
-                if watched and self._swallowing and b"COMMIT\0" in data:
-                    self._swallowing = False
-                    silent.set()
-                    self.swallowed.set()
+                if watched and b"COMMIT\0" in data:
+                    await self._on_commit(silent)
+                await self._speaking.wait()
                 if watched or not silent.is_set():
                     writer.write(data)
                     await writer.drain()
         except OSError:
             pass
         finally:
-            self._writers.discard(writer)
+            await self._speaking.wait()  # nor does an end get through
+            self._clients.discard(writer)
+            self._inner.discard(writer)
             writer.close()
+
+    async def _on_commit(self, silent: asyncio.Event) -> None:
+        if self._swallowing:
+            self._swallowing = False
+            silent.set()
+            self.swallowed.set()
+        if self._holding:
+            self._holding = False
+            self.held.set()
+            await self._released.wait()

@@ -17,6 +17,7 @@ from ringback.dialers.built_in import Loop, built_in_dialer, check_files
 from ringback.domain.dial_rules import DialRules
 from ringback.identity.rules import AccessRules
 from ringback.ports.clock import SharedTime
+from ringback.ports.errors import HistoryLost
 from ringback.ports.store import Store
 from ringback.storage.open import open_store
 from ringback.tracing.callbacks import CallbackTraces
@@ -164,7 +165,10 @@ class App:
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (fault := task.exception()) is not None:
-            _log.critical("%s has died, stopping", task.get_coro(), exc_info=fault)
+            if isinstance(fault, HistoryLost):
+                _log.critical("stopping: %s", fault)
+            else:
+                _log.critical("%s has died, stopping", task.get_coro(), exc_info=fault)
             self.failed.set()
 
     async def _check_health(self) -> None:

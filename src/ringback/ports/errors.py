@@ -1,4 +1,4 @@
-"""The errors of a store for a write that it refuses: expected, and handled by the use cases."""
+"""The errors of a store: for a write that it refuses, expected and handled by the use cases; and for its end."""
 
 from collections.abc import Collection
 
@@ -44,3 +44,10 @@ class DuplicateService(Exception):  # noqa: N818 - a fact, not a fault
         self.service_id = service_id
         self.field = field
         super().__init__(f"{field} is taken by {service_id}")
+
+
+class HistoryLost(Exception):  # noqa: N818 - a fact, not a fault of the server
+    """What this server has seen in the database is not there any more. It cannot go on; one that is started anew can.
+
+    `str()` is a sentence for the operator.
+    """

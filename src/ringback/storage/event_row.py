@@ -53,6 +53,11 @@ def erased_row(callback: Callback, now: datetime, identity: str) -> Row:
     return purged(now, callback.callback_id, callback.state.name, write_callback(left), identity)
 
 
+def mark_of(entry: Row) -> tuple[str, int]:
+    """Return what tells an entry from another one with its number: the callback, and the time."""
+    return entry[1], entry[2]
+
+
 def redacted(body: str, lease_expire_us: int | None, previous: str | None) -> tuple[str, str | None]:
     """Return what stays of the columns `body` and `previous` when the callback is erased; the lease does not."""
     callback = erased(read_callback(body, lease_expire_us))

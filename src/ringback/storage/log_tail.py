@@ -33,9 +33,9 @@ class LogTail:
             follower.hand(events)
         self._end.advance(newest)
 
-    def end(self) -> None:
-        """Let followers raise `StorageUnavailable`: the log will grow no more."""
-        self._end.end()
+    def end(self, reason: Exception | None = None) -> None:
+        """Let followers raise the reason, or else `StorageUnavailable`: the log will grow no more."""
+        self._end.end(reason)
 
     async def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
         """Return the events above `after` as they are committed, in order, in batches of at least one.

@@ -8,7 +8,7 @@ from ringback.domain.errors import StorageUnavailable
 class Watermark:
     def __init__(self, value: int) -> None:
         self._value = value
-        self._ended = False
+        self._end: Exception | None = None
         self._grown = asyncio.Event()
 
     @property
@@ -16,10 +16,10 @@ class Watermark:
         return self._value
 
     async def wait(self, beyond: int) -> None:
-        """Return when the number is above `beyond`. Raise `StorageUnavailable` when it will grow no more."""
+        """Return when the number is above `beyond`. Raise why it will grow no more, if so."""
         while self._value <= beyond:
-            if self._ended:
-                raise StorageUnavailable("the database is closed")
+            if self._end is not None:
+                raise self._end
             await self._grown.wait()
 
     def advance(self, value: int) -> None:
@@ -27,8 +27,10 @@ class Watermark:
             self._value = value
             self._wake()
 
-    def end(self) -> None:
-        self._ended = True
+    def end(self, reason: Exception | None = None) -> None:
+        """Let it grow no more; the first reason stands, which is that the database is closed unless given."""
+        if self._end is None:
+            self._end = StorageUnavailable("the database is closed") if reason is None else reason
         self._wake()
 
     def _wake(self) -> None:

@@ -103,6 +103,12 @@ class Writer(Generic[Op]):
         """Call `listener` after each transaction from now on."""
         self._commit_listeners.append(listener)
 
+    def report(self, written: Sequence[tuple[object, object]]) -> None:
+        """Tell the listeners what is durable: requests and their results, each once."""
+        # Behind the callers, which wait for their results; and a fault of the listener is not one of the writer.
+        for listener in self._listeners:
+            self._loop.call_soon(listener, written)
+
     def listen_death(self, listener: Callable[[], None]) -> None:
         """Call `listener` when the writer has died, which is a bug."""
         self._death_listeners.append(listener)
@@ -121,8 +127,8 @@ class Writer(Generic[Op]):
             is_durable = self._judge(outcomes)  # before the callers know
             for submission, outcome in zip(self._writing, outcomes, strict=True):
                 _settle(submission, outcome)
-            if self._listeners:
-                self._report(outcomes)
+            pairs = zip(self._writing, outcomes, strict=True)
+            self.report([(each.request, outcome) for each, outcome in pairs if not isinstance(outcome, Exception)])
             took_s = self._loop.time() - self._flush_time
             for listener in self._commit_listeners:
                 self._loop.call_soon(listener, len(outcomes), took_s, is_durable)
@@ -160,13 +166,6 @@ class Writer(Generic[Op]):
             submission = self._waiting.popleft()
             self._writing.append(submission)
             rows += submission.rows
-
-    def _report(self, outcomes: Sequence[object]) -> None:
-        pairs = zip(self._writing, outcomes, strict=True)
-        written = [(each.request, outcome) for each, outcome in pairs if not isinstance(outcome, Exception)]
-        # Behind the callers, which wait for their results; and a fault of the listener is not one of the writer.
-        for listener in self._listeners:
-            self._loop.call_soon(listener, written)
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         """Let no caller wait for a writer that has stopped, whatever the cause."""

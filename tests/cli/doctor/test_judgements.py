@@ -149,7 +149,7 @@ LOCKS = """\
 1: POSIX  ADVISORY  READ 4711 00:2d:77 128 128
 2: FLOCK  ADVISORY  WRITE 4712 fe:01:1234 0 EOF
 2: -> FLOCK  ADVISORY  WRITE 4713 fe:01:1234 0 EOF
-3: FLOCK  ADVISORY  WRITE -1 fe:01:99 0 EOF
+3: OFDLCK ADVISORY  WRITE -1 fe:01:99 1073742336 1073742336
 
 """
 
@@ -335,7 +335,7 @@ def changed(**facts: object) -> PostgresFacts:
         ({"may_create": False, "schema_version": 5}, "rights", FAILED),
         ({"tables_of_others": ["event"]}, "rights", WARNING),
         ({"durability": {"fsync": "off"}}, "durability", FAILED),
-        ({"durability": {"synchronous_commit": "off"}}, "durability", FAILED),
+        ({"durability": {"synchronous_commit": "off"}}, "durability", OK),
         ({"durability": {"synchronous_standby_names": "b"}}, "standby", FAILED),
         ({"standbys": [Standby("b", "streaming", "sync", 0.1)]}, "standby", OK),
         ({"standbys": [Standby("b", "streaming", "async", None)]}, "standby", WARNING),
@@ -363,3 +363,11 @@ def test_postgresql(facts: dict[str, object], subject: str, grade: Grade) -> Non
     assert {name: each for name, each in grades(found).items() if name not in {subject, *unread}} == {
         name: each for name, each in sound.items() if name not in {subject, *unread}
     }
+
+
+@pytest.mark.parametrize(("commit", "grade"), [("local", WARNING), ("remote_write", WARNING), ("remote_apply", OK)])
+def test_commits_that_do_not_wait_for_the_standby(commit: str, grade: Grade) -> None:
+    standbys = [Standby("b", "streaming", "sync", 0.1)]
+    durability = {"synchronous_commit": commit, "synchronous_standby_names": "b"}
+    found = grades([*postgres_server.of_postgres("db", changed(durability=durability, standbys=standbys))])
+    assert found["durability"] is grade

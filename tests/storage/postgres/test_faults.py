@@ -8,22 +8,20 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 import pytest
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports.values import Change
-from ringback.storage.postgres import PostgresStore, connection, transaction
+from ringback.storage.postgres import PostgresStore, batch_writer, connection, transaction
 from tests.world.event_log import events_after, hold_log_end
+from tests.world.outages import insist
 from tests.world.postgres import Cluster
 from tests.world.proxy import Proxy
 from tests.world.samples import SERVICE, cancel, new
 
 pytestmark = pytest.mark.long
-
-R = TypeVar("R")
 
 STORM = 300
 
@@ -43,15 +41,6 @@ async def opened(url: str) -> AsyncIterator[PostgresStore]:
         yield store
     finally:
         await store.close()
-
-
-async def insist(call: Callable[[], Awaitable[R]]) -> R:
-    """Repeat the call while the database is unavailable, as clients do."""
-    while True:
-        try:
-            return await call()
-        except StorageUnavailable:
-            await asyncio.sleep(0.01)
 
 
 class Storm:
@@ -135,7 +124,7 @@ async def test_a_database_that_hangs_is_unavailable_until_it_goes_on(
     victim: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "READ_LIMIT_S", 0.5)
-    monkeypatch.setattr(transaction, "WRITE_LIMIT_S", 0.5)
+    monkeypatch.setattr(batch_writer, "WRITE_LIMIT_S", 0.5)
     async with opened(victim.new_schema()) as store:
         await store.put_service(SERVICE)
         callback, other = new(), new()
@@ -201,25 +190,6 @@ async def test_connections_are_cut_over_and_over(victim: Cluster) -> None:
             await storm.check(two)
 
 
-async def test_the_answer_to_a_commit_is_lost(victim: Cluster) -> None:
-    """The commit happened, and its caller cannot know; the repeated request gets what was stored then."""
-    url = victim.new_schema()
-    async with Proxy(victim.port) as proxy, opened(url) as witness:
-        await witness.put_service(SERVICE)
-        near = url.replace(str(victim.port), str(proxy.port)) + "&prepared_statements=off"
-        async with opened(near) as store:
-            callback = new()
-            proxy.swallow_next_commit()
-            creating = asyncio.create_task(store.create([callback]))
-            await proxy.swallowed.wait()
-            await asyncio.wait_for(events_after(witness, 0), 30)
-            proxy.cut()
-            with pytest.raises(StorageUnavailable, match="during the commit"):
-                await creating
-            assert await insist(lambda: store.create([callback])) == [callback]
-            assert len(await witness.events(0, 10)) == 1
-
-
 # --- Another server ------------------------------------------------------------------------------------------------
 
 
@@ -228,7 +198,9 @@ async def test_a_server_that_hangs_in_a_transaction_does_not_hold_up_the_others(
 ) -> None:
     """PostgreSQL ends what is idle for too long in a transaction, with all its locks."""
     monkeypatch.setattr(
-        transaction, "_SETTINGS", "SELECT set_config('idle_in_transaction_session_timeout', '100ms', true)"
+        transaction,
+        "_SETTINGS",
+        "SELECT set_config('idle_in_transaction_session_timeout', '100ms', true), pg_advisory_xact_lock($1)",
     )
     url = victim.new_schema()
     async with opened(url) as one, opened(url) as two:
@@ -242,7 +214,7 @@ async def test_a_server_that_hangs_in_a_transaction_does_not_hold_up_the_others(
 
 
 async def test_a_lock_that_nobody_lets_go_of_is_a_refusal(victim: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transaction, "_SETTINGS", "SELECT set_config('lock_timeout', '100ms', true)")
+    monkeypatch.setattr(transaction, "_SETTINGS", "SELECT set_config('lock_timeout', '100ms', true), $1::bigint")
     url = victim.new_schema()
     async with opened(url) as one, opened(url) as two:
         await one.put_service(SERVICE)

@@ -17,7 +17,7 @@ from ringback.ports.errors import RevisionConflict, UnknownService
 from ringback.ports.values import Change, Demand, EventKind, LoggedEvent, Retention
 from ringback.storage.postgres import PostgresStore, listener
 from tests.world.event_log import events_after, hold_log_end
-from tests.world.postgres import Cluster
+from tests.world.postgres import Cluster, until_waiting
 from tests.world.samples import NOW, SERVICE, cancel, changes, dial, new, offer, seconds
 
 Servers = Sequence[PostgresStore]
@@ -191,13 +191,6 @@ async def test_a_call_waits_for_one_to_the_same_phone_that_is_being_written(serv
     with pytest.raises(RevisionConflict) as refusal:
         await second
     assert refusal.value.callback_ids == {two.callback_id}
-
-
-async def until_waiting(cluster: Cluster, count: int) -> None:
-    """Return when so many transactions wait for a lock."""
-    waiting = f"SELECT 1 FROM pg_locks WHERE NOT granted OFFSET {count - 1}"
-    while not await asyncio.to_thread(cluster.execute, waiting):
-        pass
 
 
 async def test_a_phone_that_one_server_keeps_is_kept_by_all(servers: Servers) -> None:

@@ -146,7 +146,7 @@ async def test_a_small_request_fits_beside_one_that_is_refused(sqlite_store: Sql
 
 
 class CommitsSayTheyFail:
-    """A connection whose commits succeed, and are told to have failed: what a full or broken disk leaves is not known."""
+    """A connection whose commits succeed, and are told to have failed: what a broken disk leaves is not known."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -154,8 +154,8 @@ class CommitsSayTheyFail:
     def __getattr__(self, name: str) -> object:
         return getattr(self._database, name)
 
-    def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
-        done: sqlite3.Cursor = self._database.execute(statement, *values)
+    def execute(self, statement: str, *values: Sequence[str | int]) -> sqlite3.Cursor:
+        done = self._database.execute(statement, *values)
         if statement == "COMMIT":
             raise sqlite3.OperationalError("disk I/O error")
         return done

@@ -77,11 +77,13 @@ def _of_rights(facts: PostgresFacts) -> Diagnosis:
 
 def _of_durability(facts: PostgresFacts) -> Diagnosis:
     off = [name for name in ("fsync", "full_page_writes") if facts.durability.get(name) == "off"]
-    commit = facts.durability.get("synchronous_commit")
-    if commit == "off":
-        off.append("synchronous_commit")
     if off:
         return failed("durability", f"{', '.join(off)} off: a crash loses what was acknowledged", "turn it on")
+    # A server does not go below that, whatever the role or the database has.
+    commit = str(facts.durability.get("synchronous_commit")).replace("off", "on")
+    if commit in ("local", "remote_write") and facts.durability.get("synchronous_standby_names"):
+        text = f"synchronous_commit is {commit}: a standby that takes over may lack what was acknowledged"
+        return warning("durability", text, "set it to on, for the role or the database")
     return ok("durability", f"synchronous_commit is {commit}")
 
 

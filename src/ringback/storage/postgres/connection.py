@@ -39,6 +39,12 @@ RIVALRY: Final = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.UniqueViolation,
 )
+# Tables that are gone, or that this role may not use any more.
+_TAKEN_AWAY: Final = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.InsufficientPrivilege,
+)
 _DAMAGE: Final = (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted)
 # For the planner: every query has an index in the order of its result, and one plan that is good for all values,
 # which need not be made again each time. Otherwise one that was made, and kept, while the database was small would
@@ -59,7 +65,10 @@ class Link:
     """One connection, for one piece of work at a time."""
 
     def __init__(self, address: Address, on_connect: Work[None] | None = None) -> None:
-        """`on_connect` runs on each new connection, before any other work."""
+        """`on_connect` runs on each new connection, before any other work.
+
+        Raising `StorageUnavailable`, it refuses the connection; then each host of the address is tried alone.
+        """
         self._address = address
         self._on_connect = on_connect
         self._connection: Connection | None = None
@@ -188,11 +197,7 @@ class Link:
         self._reconnecting = None
 
     async def _connect(self) -> Connection:
-        connection = await connect(self._address)
-        if self._on_connect is not None:
-            async with closed_on_failure(connection):
-                await self._on_connect(connection)
-        return connection
+        return await connect_to_accepted(self._address, self._on_connect)
 
     async def _discard(self) -> None:
         if self._connection is not None:
@@ -216,11 +221,11 @@ class LinkPool:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, address: Address, count: int) -> AsyncIterator[Self]:
+    async def open(cls, address: Address, count: int, on_connect: Work[None] | None = None) -> AsyncIterator[Self]:
         async with AsyncExitStack() as stack:
             links = []
             for _ in range(count):
-                link = await Link.open(address)
+                link = await Link.open(address, on_connect)
                 stack.push_async_callback(link.close)
                 links.append(link)
             yield cls(links)
@@ -232,8 +237,9 @@ class LinkPool:
 class LinkForEach:
     """A connection for each query that takes long, so that it holds up no other."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, on_connect: Work[None]) -> None:
         self._address = address
+        self._on_connect = on_connect
         self._links: set[Link] = set()
         self._closed = False
 
@@ -246,7 +252,7 @@ class LinkForEach:
         if self._closed:
             raise StorageUnavailable("the database is closed")
         try:
-            link = await Link.open(self._address, _notice_when_cut)
+            link = await Link.open(self._address, self._begin)
         except (psycopg.Error, TimeoutError) as error:
             raise unavailable(error) from error
         self._links.add(link)
@@ -257,6 +263,10 @@ class LinkForEach:
         finally:
             self._links.discard(link)
             await link.close()
+
+    async def _begin(self, connection: Connection) -> None:
+        await self._on_connect(connection)
+        await _notice_when_cut(connection)
 
 
 async def _notice_when_cut(connection: Connection) -> None:
@@ -277,14 +287,53 @@ async def connect(address: Address) -> Connection:
             # Only the transactions that the code begins.
             autocommit=True,
             cursor_factory=psycopg.AsyncRawCursor,
-            prepare_threshold=_PREPARE_AFTER if address.prepared_statements else None,
+            prepare_threshold=_PREPARE_AFTER,
         )
         async with closed_on_failure(connection):
             with suppress(psycopg.ProgrammingError):  # from an engine with another planner
                 await connection.execute(HINTS)
+            prepares = address.prepared_statements
+            if prepares is None:
+                prepares = not await is_pooled(connection)
+            if not prepares:
+                connection.prepare_threshold = None
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.adapters.register_dumper(str, _TextDumper)
     return connection
+
+
+async def connect_to_accepted(address: Address, accept: Work[None] | None) -> Connection:
+    """Return a new connection for which `accept` has not raised `StorageUnavailable`, to whichever of the hosts."""
+    try:
+        return await _accepted(address, accept)
+    except StorageUnavailable:
+        hosts = address.each_host()
+        if len(hosts) == 1:
+            raise
+    for host in hosts:
+        try:
+            return await _accepted(host, accept)
+        except (psycopg.Error, TimeoutError, StorageUnavailable) as fault:
+            last = fault
+    raise last
+
+
+async def _accepted(address: Address, accept: Work[None] | None) -> Connection:
+    connection = await connect(address)
+    if accept is not None:
+        async with closed_on_failure(connection):
+            await accept(connection)
+    return connection
+
+
+async def is_pooled(connection: Connection) -> bool:
+    """Return whether a pooler is between: it has told the client another process than the one that does the work.
+
+    One that hands out connections by transaction would run a statement that another client has prepared under the
+    same name: another one. Only some keep them apart.
+    """
+    [(process,)] = await ask(connection, "SELECT pg_backend_pid()")
+    return bool(process != connection.info.backend_pid)
 
 
 @asynccontextmanager
@@ -319,6 +368,8 @@ def is_outage(error: BaseException) -> bool:
     """Return whether the database is at fault (away, full, locked, read-only) rather than the code or a conflict."""
     if isinstance(error, RIVALRY):
         return False
+    if isinstance(error, _TAKEN_AWAY):
+        return True
     return isinstance(error, psycopg.OperationalError | psycopg.InternalError | psycopg.InterfaceError)
 
 

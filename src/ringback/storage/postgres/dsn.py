@@ -1,8 +1,8 @@
 """The address of a database: `postgresql://…`, as libpq understands it, and one option of Ringback's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -18,7 +18,10 @@ _DEFAULTS: Final = {
     "keepalives_idle": "5",
     "keepalives_interval": "2",
     "keepalives_count": "3",
+    # Keepalives do not count while something that was sent is not confirmed.
+    "tcp_user_timeout": "10000",  # milliseconds
 }
+_PLACES: Final = ("host", "hostaddr", "port")
 _PREPARED: Final = "prepared_statements"
 
 
@@ -27,20 +30,22 @@ class Address:
     """The parameters of a connection. `str()` has no password."""
 
     conninfo: str
-    # Off for a pooler that gives every transaction another connection and does not know prepared statements.
-    prepared_statements: bool
+    # Off for a pooler that gives every transaction another connection and does not know prepared statements. None when
+    # the URL does not say: then they are off behind any pooler.
+    prepared_statements: bool | None
     name: str
 
     @classmethod
     def parse(cls, url: str) -> Self:
         """Return the address. Raise `StoreCannotOpen` when it is no URL that libpq understands."""
         place, _, query = url.partition("?")
-        options = parse_qsl(query, keep_blank_values=True)
-        prepared = dict(options).get(_PREPARED, "on")
-        others = urlencode([option for option in options if option[0] != _PREPARED])
+        # What is libpq's is left as it stands: it reads a plus sign otherwise than others do.
+        options = [option.partition("=") for option in query.split("&") if option]
+        prepared = {unquote(name): unquote(value) for name, _, value in options}.get(_PREPARED)
+        others = "&".join("".join(option) for option in options if unquote(option[0]) != _PREPARED)
         scheme, host, path, *_ = urlsplit(place)
         name = f"{scheme}://{host.rpartition('@')[2]}{path}"
-        if prepared not in ("on", "off"):
+        if prepared not in (None, "on", "off"):
             raise StoreCannotOpen(name, f"{_PREPARED} is on or off, not {prepared!r}")
         try:
             parameters = conninfo_to_dict(f"{place}?{others}")
@@ -48,7 +53,18 @@ class Address:
             raise StoreCannotOpen(name, str(error).strip()) from None
         # Stored texts are Unicode, so the connection is as well, whatever the environment says.
         conninfo = make_conninfo("", **(_DEFAULTS | parameters | {"client_encoding": "UTF8"}))
-        return cls(conninfo, prepared == "on", name)
+        return cls(conninfo, None if prepared is None else prepared == "on", name)
+
+    def each_host(self) -> list[Self]:
+        """Return an address for each of its hosts alone, in order."""
+        parameters = conninfo_to_dict(self.conninfo)
+        places = {name: str(parameters[name]).split(",") for name in _PLACES if parameters.get(name)}
+        count = max((len(each) for each in places.values()), default=1)
+        return [
+            # One port may be that of all hosts.
+            replace(self, conninfo=make_conninfo("", **parameters | {n: e[host % len(e)] for n, e in places.items()}))
+            for host in range(count)
+        ]
 
     def __str__(self) -> str:
         return self.name

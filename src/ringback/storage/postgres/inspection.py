@@ -64,10 +64,11 @@ async def look_at(url: str) -> PostgresFacts:
     address = Address.parse(url)
     with refusals(address):
         connection = await connect(address)
-        async with closed_on_failure(connection):
+        # Behind a pooler others get this connection: what is set ends with the transaction.
+        async with closed_on_failure(connection), connection.transaction():
+            await connection.execute("SET TRANSACTION READ ONLY")
             # Whatever happens to this process, the database does not work on its behalf for long.
-            await connection.execute(f"SET statement_timeout = '{_STATEMENT_LIMIT}'")
-            await connection.execute("SET default_transaction_read_only = on")
+            await connection.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_LIMIT}'")
             facts = await _facts(address, connection)
         await connection.close()
     return facts
@@ -129,6 +130,7 @@ async def _schema_version(address: Address, connection: Connection) -> int:
 
 async def _standbys(connection: Connection) -> Sequence[Standby]:
     try:
-        return [Standby(*row) for row in await ask(connection, _STANDBYS)]
+        async with connection.transaction():
+            return [Standby(*row) for row in await ask(connection, _STANDBYS)]
     except psycopg.errors.InsufficientPrivilege:
         return []

@@ -1,8 +1,8 @@
 """News of what other servers commit: by notification where there is one, by polling in any case.
 
 A notification is a hint. Every server polls the newest numbers once a second, so a lost one costs no more than that.
-Where they do not come (a pooler between, an engine without LISTEN), the server notices it by what a poll finds, and
-polls ten times a second.
+Behind a pooler it polls ten times a second, and so it does where they do not come (an engine without LISTEN), which it
+notices by what a poll finds.
 """
 
 import asyncio
@@ -14,17 +14,15 @@ from typing import Final
 import psycopg
 
 from ringback.domain.errors import StorageUnavailable
-from ringback.storage.postgres.connection import Connection, Link, ask
+from ringback.storage.postgres.connection import Connection, Link, is_pooled
+from ringback.storage.postgres.continuity import Continuity
 from ringback.storage.postgres.dsn import Address
-from ringback.storage.postgres.transaction import NEWEST_EVENT
 
 LISTENING_INTERVAL_S: Final = 1.0
 POLLING_INTERVAL_S: Final = 0.1
 # For so long after a poll found something that had not been notified.
 POLLING_S: Final = 60.0
 _QUERY_LIMIT_S: Final = 3.0
-
-_NUMBERS: Final = f"SELECT {NEWEST_EVENT}, (SELECT services_version FROM ringback)"  # noqa: S608 - SQL of ours
 
 
 def channel_of(database_id: str) -> str:
@@ -35,8 +33,11 @@ def channel_of(database_id: str) -> str:
 class Listener:
     """The task that reports the newest numbers of the log and of the services, whichever server changed them."""
 
-    def __init__(self, address: Address, channel: str, heard: Callable[[int, int], None]) -> None:
+    def __init__(
+        self, address: Address, channel: str, continuity: Continuity, heard: Callable[[int, int], None]
+    ) -> None:
         self._channel = channel
+        self._continuity = continuity
         self._heard = heard
         self._link = Link(address, self._listen)
         # The sum of both numbers, as polled, and as notified.
@@ -57,22 +58,30 @@ class Listener:
             hear = partial(self._hear, interval_s=interval_s)
             try:
                 await self._link.run(hear, interval_s + _QUERY_LIMIT_S)
-            except StorageUnavailable:  # callers get it from the writer and the readers
+            except (StorageUnavailable, psycopg.Error):  # callers get it from the writer and the readers
                 await asyncio.sleep(interval_s)
 
     async def _listen(self, connection: Connection) -> None:
+        await self._continuity.on_connect(connection)
+        if await is_pooled(connection):
+            # Other clients may get the connection that listens, and what it hears.
+            self._polls_until = float("inf")
+            return
+        self._polls_until = 0.0
         with suppress(psycopg.ProgrammingError, psycopg.NotSupportedError):
             await connection.execute(f"LISTEN {self._channel}")
 
     async def _hear(self, connection: Connection, interval_s: float) -> None:
         """Poll once, then pass on notifications until it is time for the next poll."""
-        [(newest, services_version)] = await ask(connection, _NUMBERS)
+        newest, services_version = await self._continuity.look(connection)
         self._heard(newest, services_version)
         async for notification in connection.notifies(timeout=interval_s):
+            if notification.channel != self._channel:  # of another Ringback in this database, by way of a pooler
+                continue
             numbers = notification.payload.split()
             self._heard(int(numbers[0]), int(numbers[1]))
             self._notified = int(numbers[0]) + int(numbers[1])
         found = newest + services_version
         if self._found is not None and found > max(self._found, self._notified):
-            self._polls_until = self._loop.time() + POLLING_S
+            self._polls_until = max(self._polls_until, self._loop.time() + POLLING_S)
         self._found = found

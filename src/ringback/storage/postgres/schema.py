@@ -6,13 +6,17 @@ from typing import Final
 
 import psycopg
 
+from ringback.domain.errors import StorageUnavailable
 from ringback.storage.callback_row import stored_phone
 from ringback.storage.errors import StoreCannotOpen, check_content, check_known
 from ringback.storage.migrations import scripts
 from ringback.storage.naming import UNNAMED, Prepared, new_database_id, tell_of_restore
-from ringback.storage.postgres.connection import Connection, ask, connect
+from ringback.storage.postgres.connection import Connection, ask, connect_to_accepted
 from ringback.storage.postgres.dsn import Address
+from ringback.storage.postgres.durability import warn_of_settings
+from ringback.storage.postgres.pooling import check_session
 from ringback.storage.postgres.recordset import recordset, rows_json
+from ringback.storage.postgres.timelines import Timelines
 
 # "RINGBACK" in ASCII: another program with advisory locks in this database is unlikely to use it.
 _LOCK_KEY: Final = 0x52494E474241434B
@@ -30,10 +34,10 @@ _TABLES: Final = """
 """
 
 
-async def prepare(address: Address, *, must_exist: bool = False) -> Prepared:
+async def prepare(address: Address, timelines: Timelines, *, must_exist: bool = False) -> Prepared:
     """Bring the schema up to date. Raise `StoreCannotOpen`."""
     with refusals(address):
-        connection = await connect(address)
+        connection = await connect_to_accepted(address, timelines.look)
         try:
             return await _prepare(address, connection, must_exist=must_exist)
         finally:
@@ -47,6 +51,8 @@ def refusals(address: Address) -> Iterator[None]:
         yield
     except TimeoutError:
         raise StoreCannotOpen(address, "it does not answer") from None
+    except StorageUnavailable as refusal:
+        raise StoreCannotOpen(address, str(refusal)) from refusal
     except psycopg.Error as error:
         raise StoreCannotOpen(address, " ".join(str(error).split())) from error
 
@@ -55,6 +61,8 @@ async def _prepare(address: Address, connection: Connection, *, must_exist: bool
     [(encoding,)] = await ask(connection, "SELECT current_setting('server_encoding')")
     if encoding != "UTF8":
         raise StoreCannotOpen(address, f"its encoding is {encoding}; it has to be UTF8")
+    await check_session(address, connection)
+    await warn_of_settings(connection)
     # All in one transaction, so the lock ends with it, also when this server is killed in the middle.
     async with connection.transaction():
         await connection.execute("SELECT set_config('lock_timeout', $1, true)", [_OTHERS_LIMIT])

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final, Self
 
 from ringback.domain.service import Service
-from ringback.ports.values import Demand, History, StoreSize
+from ringback.ports.values import Demand, History, LoggedEvent, StoreSize
 from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.log_tail import LogTail
 from ringback.storage.naming import tell_of_new
@@ -28,11 +28,14 @@ from ringback.storage.postgres import (
     reads,
     services,
 )
+from ringback.storage.postgres.batch_writer import PostgresBatchWriter
 from ringback.storage.postgres.connection import Connection, Link, LinkForEach, LinkPool, ask
+from ringback.storage.postgres.continuity import Continuity
 from ringback.storage.postgres.dsn import Address
 from ringback.storage.postgres.listener import Listener, channel_of
 from ringback.storage.postgres.schema import prepare, refusals
-from ringback.storage.postgres.transaction import PostgresBatchWriter, PostgresOperation, probe
+from ringback.storage.postgres.timelines import Timelines
+from ringback.storage.postgres.transaction import PostgresOperation, probe
 from ringback.storage.store import SqlStore
 from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
@@ -72,34 +75,46 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
         """Open the database at `postgresql://…`, and create what is missing in it. Raise `StoreCannotOpen`.
 
         Any number of servers may do so at the same time. The URL is libpq's: several hosts, TLS and so on. One option
-        is Ringback's: `prepared_statements=off`, for a pooler that hands out connections by transaction and is
-        unaware of prepared statements (PgBouncer before 1.21).
+        is Ringback's: `prepared_statements=on`, for a pooler that knows them (PgBouncer from 1.21 on); behind any other
+        they are off by themselves.
         """
         address = Address.parse(url)
-        database_id, is_new = await prepare(address, must_exist=must_exist)
+        timelines = await Timelines.survey(address)
+        database_id, is_new = await prepare(address, timelines, must_exist=must_exist)
         if is_new:
             tell_of_new(address)
         services_version = Watermark(0)
 
+        async def read(after: int, limit: int) -> Sequence[LoggedEvent]:
+            events = await seekers.read(partial(reads.events, after=after, limit=limit))
+            if events:
+                continuity.passed_on(events[-1].number)
+            return events
+
+        # Other servers write to the log, too: followers always read from the database.
+        log_tail = LogTail(0, read)
+        continuity = Continuity(database_id, timelines, lost=log_tail.end)
+
+        def committed(newest_event: int, version: int) -> None:
+            log_tail.advance(newest_event)
+            services_version.advance(version)
+
         async with AsyncExitStack() as stack:
             with refusals(address):
-                writing = await Link.open(address)
+                writing = await Link.open(address, continuity.on_connect)
                 stack.push_async_callback(writing.close)
-                seekers = await stack.enter_async_context(LinkPool.open(address, SEEKERS))
-                listers = await stack.enter_async_context(LinkPool.open(address, LISTERS))
-            counters = LinkForEach(address)
+                seekers = await stack.enter_async_context(LinkPool.open(address, SEEKERS, continuity.on_connect))
+                listers = await stack.enter_async_context(LinkPool.open(address, LISTERS, continuity.on_connect))
+            counters = LinkForEach(address, continuity.on_connect)
             stack.push_async_callback(counters.close)
-            # Other servers write to the log, too: followers always read from the database.
-            log_tail = LogTail(0, lambda after, limit: seekers.read(partial(reads.events, after=after, limit=limit)))
-
-            def committed(newest_event: int, version: int) -> None:
-                log_tail.advance(newest_event)
-                services_version.advance(version)
-
-            listener = Listener(address, channel_of(database_id), committed)
+            listener = Listener(address, channel_of(database_id), continuity, committed)
             stack.push_async_callback(listener.close)
             stack.callback(services_version.end)
-            batches = PostgresBatchWriter(writing, channel_of(database_id), committed)
+
+            def found(written: Sequence[tuple[object, object]]) -> None:
+                writer.report(written)
+
+            batches = PostgresBatchWriter(writing, channel_of(database_id), continuity, committed, found)
             writer = Writer(batches.write, stopped=log_tail.end)
             stack.push_async_callback(writer.close)
             return cls(

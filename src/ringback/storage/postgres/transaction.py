@@ -1,56 +1,52 @@
-"""The write of a batch: one transaction of the writing connection, or, after an error, one for each request.
+"""What an operation is, and the transaction in which it writes.
 
-It takes its locks first, then writes, and appends to the event log last.
+The transaction takes its locks first, then writes, and appends to the event log last.
 
 Statements are sent without waiting for each other's results (pipeline mode), so that a transaction takes three round
 trips, however large it is, and other servers may have to wait for the last of them only.
 
 Every server takes locks in the same order, so that they do not deadlock: polls and phones, settings, services,
 callbacks, turns, each by id; what is written; the end of the log. A deadlock by another order after all (two names of
-two callbacks, say) is rolled back by PostgreSQL, and each request is written again alone.
+two callbacks, say) is rolled back by PostgreSQL, and each request is written again alone (`batch_writer.py`).
+
+Before all of these it takes a lock of this server's own (`doubt.py`): while a COMMIT of this server whose response was
+lost may still happen, nothing else is written.
 """
 
 import hashlib
-import logging
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
-from ringback.domain.errors import StorageFault, StorageUnavailable
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.storage.callback_row import Row
 from ringback.storage.comparison import Held, Overlay, PhoneRow
 from ringback.storage.event_row import EVENT_COLUMNS
 from ringback.storage.outcome_row import Ends
-from ringback.storage.postgres.connection import RIVALRY, Connection, Link
+from ringback.storage.postgres.connection import Connection
+from ringback.storage.postgres.durability import KEEP_COMMITS
 from ringback.storage.postgres.ends import COUNT_UP, end_rows
 from ringback.storage.postgres.recordset import recordset, rows_json
-from ringback.storage.writer import Submission, places_by_operation
-
-_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-# With `PATIENCE_S` for a new connection this makes five seconds, also for what waits behind a batch that hangs.
-WRITE_LIMIT_S: Final = 4.0
-# Below that, so that a caller that waits for a lock gets an error that says so.
+# Below `WRITE_LIMIT_S`, so that a caller that waits for a lock gets an error that says so.
 LOCK_TIMEOUT: Final = "3s"
 # A server that is suspended or cut off in mid-transaction holds up all others for so long.
 IDLE_TIMEOUT: Final = "3s"
-_SERVER_BITS: Final = 62
-# Attempts of a request that is alone in its transaction, when others conflict with it.
-_ATTEMPTS: Final = 3
 
-# Behind a pooler, other clients of this connection have other settings: these end with the transaction.
+# Behind a pooler, other clients of this connection have other settings: these end with the transaction. The lock comes
+# last, since it may have to be waited for.
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _SETTINGS: Final = f"""
     SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true),
-           set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}', true)
+           set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}', true),
+           {KEEP_COMMITS},
+           pg_advisory_xact_lock($1)
 """
 # The settings of a service do not change between a decision by them and its commit. Unlike a lock of the row, this one
 # lets a change wait its turn among many decisions, and not until there are none.
@@ -103,10 +99,10 @@ _APPEND: Final = f"""
     )
     SELECT max(number) FROM appended
 """  # noqa: S608 - SQL of ours
-# Tells the other servers the newest numbers of the log and of the services. The parameter is the channel.
-_NOTIFY: Final = f"""
-    SELECT pg_notify($1, concat({NEWEST_EVENT}, ' ', (SELECT services_version FROM ringback)))
-"""  # noqa: S608 - SQL of ours
+
+
+# Something that means nothing, and is committed like everything.
+WRITE_NOTHING: Final = "UPDATE ringback SET probes = probes + 1"
 
 
 # No call has such a key; each server has its own.
@@ -232,7 +228,7 @@ class PostgresTransaction:
 
     async def begin(self, locks: Locks) -> None:
         await self.send(_BEGIN)
-        await self.send(_SETTINGS)
+        await self.send(_SETTINGS, self.server)
         if keys := locks.keys:
             await self.send(_LOCK_KEYS, list(keys))
         if locks.changed_settings:
@@ -309,7 +305,7 @@ def each(
 
 async def _probe(transaction: PostgresTransaction, padding_bytes: int) -> None:
     """Write something that means nothing. The padding is gone when the transaction ends; the file has grown for it."""
-    await transaction.send("UPDATE ringback SET probes = probes + 1")
+    await transaction.send(WRITE_NOTHING)
     if padding_bytes:
         padding = secrets.token_hex(padding_bytes // 2)  # what repeats itself would be compressed
         await transaction.send(_PAD, transaction.server, padding)
@@ -317,96 +313,3 @@ async def _probe(transaction: PostgresTransaction, padding_bytes: int) -> None:
 
 
 probe = each(_probe)
-
-_Submission = Submission[PostgresOperation[Any, Any]]
-
-
-class PostgresBatchWriter:
-    """A writer of batches over one connection."""
-
-    def __init__(self, link: Link, channel: str, committed: Callable[[int, int], None]) -> None:
-        """`committed` gets the newest numbers of the log and of the services; 0 for no change."""
-        self._link = link
-        self._channel = channel
-        self._committed = committed
-        self._notifies = True
-        # Drawn: no two servers that run have the same, and one that starts again needs not have its own.
-        self._server = secrets.randbits(_SERVER_BITS)
-
-    async def write(self, batch: Sequence[_Submission]) -> Sequence[Any]:
-        """Return the outcome of each. When one fails unexpectedly, all are rolled back and tried again, each alone."""
-        try:
-            return await self._transact(batch)
-        except StorageUnavailable as away:
-            return [away.again() for _ in batch]
-        except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
-            if len(batch) > 1:
-                return [await self._write_alone(submission) for submission in batch]
-            return [await self._write_alone(batch[0]) if isinstance(error, RIVALRY) else error]
-
-    async def _write_alone(self, submission: _Submission) -> Any:
-        for attempt in range(_ATTEMPTS):
-            try:
-                [outcome] = await self._transact([submission])
-            except RIVALRY as error:
-                rival = error
-                _log.info("attempt %d to write gave way to a rival: %s", attempt + 1, _without_values(error))
-            except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
-                return error
-            else:
-                return outcome
-        if isinstance(rival, psycopg.IntegrityError):
-            return rival
-        told = f"others were faster {_ATTEMPTS} times"
-        return StorageUnavailable(f"{told}: {_without_values(rival)}", told=told, fault=StorageFault.RIVALRY)
-
-    async def _transact(self, batch: Sequence[_Submission]) -> list[Any]:
-        return await self._link.run(lambda connection: self._run(connection, batch), WRITE_LIMIT_S)
-
-    async def _run(self, connection: Connection, batch: Sequence[_Submission]) -> list[Any]:
-        commit = newest = None
-        try:
-            async with connection.pipeline() as pipeline:
-                transaction = PostgresTransaction(connection, pipeline, self._server)
-                await transaction.begin(Locks.together(s.operation.locks(s.request) for s in batch))
-                outcomes = await _run_operations(transaction, batch)
-                newest = await transaction.append()
-                commit = await transaction.send("COMMIT")
-                if self._notifies and (newest is not None or transaction.services_version):
-                    # After the commit, in its own transaction: a hint that fails cannot harm what is written.
-                    await transaction.send(_NOTIFY, self._channel)
-        except psycopg.Error as error:
-            if commit is None or commit.statusmessage != "COMMIT":
-                if commit is not None and connection.closed:
-                    told = "the database was lost during the commit"
-                    raise StorageUnavailable(f"{told}: {error}", told=told) from error
-                raise
-            if not connection.closed:
-                _log.warning("the database does not take notifications, other servers have to poll: %s", error)
-                self._notifies = False
-        finally:
-            await _clean(connection)
-        row = None if newest is None else await newest.fetchone()
-        self._committed(0 if row is None else row[0], transaction.services_version)
-        return outcomes
-
-
-def _without_values(error: psycopg.Error) -> str:
-    """Return what happened, without the detail, which has the values of the row."""
-    return error.diag.message_primary or type(error).__name__
-
-
-async def _run_operations(transaction: PostgresTransaction, batch: Sequence[_Submission]) -> list[Any]:
-    outcomes: list[Any] = [None] * len(batch)
-    for operation, places in places_by_operation(batch).items():
-        results = await operation.run(transaction, [batch[place].request for place in places])
-        for place, result in zip(places, results, strict=True):
-            outcomes[place] = result
-    return outcomes
-
-
-async def _clean(connection: Connection) -> None:
-    """Leave no transaction open, whatever happened."""
-    if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
-        # Not by a statement: the driver has to forget as well which statements it had just prepared.
-        await connection.rollback()

@@ -13,6 +13,7 @@ from ringback.storage.callback_row import Row
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.postgres.dsn import Address
 from ringback.storage.postgres.schema import prepare, refusals
+from ringback.storage.postgres.timelines import Timelines
 from ringback.storage.transfer.sides import NotMoved, check_empty, check_version
 from ringback.storage.transfer.tables import CONTENT, TABLES, About, Table
 
@@ -82,7 +83,7 @@ def target(address: Address) -> Iterator["PostgresTarget"]:
     with _connected(address) as connection:
         with refusals(address):
             check_empty(address, _content(connection))
-            asyncio.run(prepare(address))
+            asyncio.run(prepare(address, Timelines()))
             _wait_for_servers(address, connection)
             _begin(address, connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
             check_empty(address, _content(connection))

@@ -1,0 +1,100 @@
+"""PostgreSQL: a standby takes over, with all that was acknowledged or without, and the former primary comes back."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ringback.domain.errors import StorageUnavailable
+from ringback.ports.errors import HistoryLost
+from ringback.storage.postgres import PostgresStore
+from tests.world.event_log import events_after
+from tests.world.outages import insist
+from tests.world.postgres import Cluster
+from tests.world.samples import SERVICE, new
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+def primary() -> Iterator[Cluster]:
+    cluster = Cluster.start()
+    yield cluster
+    cluster.destroy()
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[PostgresStore]:
+    store = await PostgresStore.open(url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def of_both(primary: Cluster, standby: Cluster) -> str:
+    place = f"127.0.0.1:{primary.port}"
+    return primary.new_schema().replace(place, f"{place},127.0.0.1:{standby.port}")
+
+
+async def test_a_standby_that_lacks_what_was_acknowledged_is_noticed(primary: Cluster) -> None:
+    """Servers that have seen it do not go on; one that is started anew serves what is there, under another id."""
+    standby = primary.new_standby(waits=False)
+    try:
+        url = of_both(primary, standby)
+        async with opened(url) as one:
+            await one.put_service(SERVICE)
+            kept, lost = new(), new()
+            await one.create([kept])
+            before = one.database_id
+            while not standby_has(standby, url, 1):
+                pass
+            standby.down()
+            await one.create([lost])
+            primary.down("immediate")
+            standby.up()
+            standby.promote()
+            following = events_after(one, 2)
+            with pytest.raises(HistoryLost, match="has lost what was acknowledged"):
+                await following
+            with pytest.raises(StorageUnavailable):
+                await one.create([new()])
+        async with opened(url) as anew:
+            assert await anew.get(kept.callback_id) == kept
+            assert await anew.get(lost.callback_id) is None
+            assert anew.database_id != before
+    finally:
+        standby.destroy()
+
+
+def standby_has(standby: Cluster, url: str, newest: int) -> bool:
+    schema = url.rpartition("%3D")[2]
+    return standby.execute(f"SELECT max(number) FROM {schema}.event") == [(newest,)]
+
+
+async def test_a_former_primary_that_comes_back_is_not_used(primary: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    """Although it is the first host of the URL, and takes writes: neither by servers that run, nor by a new one."""
+    standby = primary.new_standby()
+    try:
+        url = of_both(primary, standby)
+        async with opened(url) as one:
+            await one.put_service(SERVICE)
+            primary.down("immediate")
+            standby.promote()
+            callback = new()
+            await insist(lambda: one.create([callback]))
+            primary.forget_standby()
+            primary.up()
+            standby.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ringback'"
+            )
+            with caplog.at_level(logging.ERROR):
+                assert await insist(lambda: one.create([callback])) == [callback]
+            assert f"127.0.0.1:{primary.port} is a former primary" in caplog.text
+            async with opened(url) as two:
+                assert await two.get(callback.callback_id) == callback
+        [(events,)] = primary.execute(f"SELECT count(*) FROM {url.rpartition('%3D')[2]}.event")
+        assert events == 0
+    finally:
+        standby.destroy()
