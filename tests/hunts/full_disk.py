@@ -13,6 +13,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -43,6 +44,8 @@ from tests.world.mounts import in_memory
 DISK_MIB: Final = 64
 # How much is left of the disk: nothing, what a small write needs, and what many of them need.
 LEFT: Final = (0, 4096, 16 * 1024, 64 * 1024, 256 * 1024)
+# By how much more room each start has than the one before.
+_MORE: Final = 64 * 1024
 _FILLER: Final = "filler"
 _CAPACITY: Final = 20
 _DIALERS: Final = 3
@@ -56,6 +59,7 @@ _RECOVERED_S: Final = 5.0
 # The one line that may come before an error.
 _ANNOUNCED: Final = "there was no database"
 _DOWN: Final = "the database does not take writes"
+_TRYING: Final = ("cannot grant leases, trying again", "the scheduler cannot reach the database, trying again")
 _UP: Final = "the database takes writes again"
 
 
@@ -177,9 +181,14 @@ def _most(times_s: list[float]) -> str:
 
 def _faults_of_log(server: ServerProcess, outages: int) -> Iterator[str]:
     """Require that each outage is told once, and its end."""
-    told = [_UP in line for line in server.log.read_text().splitlines() if _DOWN in line or _UP in line]
+    lines = server.log.read_text().splitlines()
+    told = [_UP in line for line in lines if _DOWN in line or _UP in line]
     if told != [False, True] * outages:
         yield f"there were {outages} outages, and the log tells {len(told) - sum(told)} beginnings and {sum(told)} ends"
+    again = Counter(what for line in lines if " WARNING " in line for what in _TRYING if what in line)
+    yield from (
+        f"{what!r} is told {times} times in {outages} outages" for what, times in again.items() if times > outages
+    )
 
 
 async def _flood(
@@ -240,7 +249,7 @@ async def _starts(disk: SmallDisk) -> tuple[int, list[str]]:
     while (ran := await _start(disk, database, left_bytes)).code:
         refused += 1
         findings += [f"a server with {left_bytes} bytes: {fault}" for fault in _faults_of_refusal(ran)]
-        left_bytes += 40 * 1024
+        left_bytes += _MORE
     return refused, findings
 
 
