@@ -82,6 +82,13 @@ SEEDS ?= 2000
 simulate: .venv/.installed  ## Play 2,000 bad days of a server from their seeds, and look for a broken promise (SEEDS=; SEED=17 shows one)
 	.venv/bin/python tests/simulation/run.py $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
+# All parts together; an hour finds more than a minute.
+FUZZ_S ?= 60
+
+.PHONY: fuzz
+fuzz: .venv/.installed  ## Fuzz every RPC, its frames, the HTTP port and the files of operators for FUZZ_S seconds, again with SEED=
+	.venv/bin/python tests/fuzz/run.py --seconds $(FUZZ_S) $(if $(SEED),--seed $(SEED))
+
 .PHONY: kill-storm
 kill-storm: .venv/.installed  ## Kill a loaded server fifty times, and look for anything lost or doubled
 	.venv/bin/python tests/hunts/kill_storm.py

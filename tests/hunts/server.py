@@ -1,13 +1,15 @@
 """A server that is a process of its own, so that it can be killed."""
 
 import asyncio
+import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from tests.hunts.calls import PATIENCE_S, PAUSE_S
@@ -34,7 +36,15 @@ class Drain:
 class ServerProcess:
     """`ringback serve` on one database and one port, as often as it is started. Its log is kept in the folder."""
 
-    def __init__(self, folder: Path, name: str, database: str, options: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        database: str,
+        options: Sequence[str],
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`environment` is added to that of the tests."""
         self.port = free_port()
         self.up = asyncio.Event()
         self.frozen = False
@@ -48,6 +58,7 @@ class ServerProcess:
             *("--dial-rules", str(_rules_in(folder))),
             *options,
         )
+        self._environment = os.environ | environment
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
 
@@ -57,7 +68,9 @@ class ServerProcess:
 
     async def spawn(self) -> None:
         """Start the process, without waiting for it."""
-        self._process = await asyncio.create_subprocess_exec(*self._command, stderr=asyncio.subprocess.PIPE)
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stderr=asyncio.subprocess.PIPE, env=self._environment
+        )
         assert self._process.stderr is not None
         self._reader = asyncio.create_task(self._read_log(self._process.stderr))
 

@@ -1,6 +1,5 @@
 """Calls whose request is no message, or that have none: refused as what they are, and hardly told of in the log."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -14,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ringback.app import App
 from ringback.config import Settings
+from ringback.entry import undecodable
 from ringback.entry.undecodable import UndecodableLog
 from ringback.rpc.core import grpc_server
 from ringback.rpc.open_registrar import OpenRegistrar
@@ -86,7 +86,7 @@ async def test_the_log_tells_of_one_and_counts_the_others(settings: Settings, ca
     async with await App.start(settings) as app, grpc.aio.insecure_channel(app.address) as channel:
         for method in methods:
             await received(channel, method, GARBAGE)
-    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    told = [each.getMessage() for each in caplog.records if each.name == undecodable.__name__]
     assert len(told) == 2
     assert told[0].endswith("for CreateCallback cannot be read: its bytes are no message of this RPC")
     assert told[1] == f"{len(methods) - 1} more requests could not be read"

@@ -146,7 +146,7 @@ class Call:
             self._dialer.ends["too late"] += 1  # its lease may be over: it hangs up, and says no more
         except asyncio.CancelledError:
             if self._ringing is not None:  # the dialer is lost, and the phone rings on
-                self._ringing.end_s = _now() + self._ring_timeout_s
+                self._ringing.end_s = min(_now(), self._deadline_s) + self._ring_timeout_s
                 self._ringing = None
             raise
         finally:

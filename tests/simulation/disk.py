@@ -24,8 +24,10 @@ from ringback.storage.dialect import Pools
 from ringback.storage.operations import LISTERS, SEEKERS
 from ringback.storage.sqlite import reads
 from ringback.storage.sqlite.connection import CACHED_STATEMENTS, Readers, WritingConnection, _Reader
+from ringback.storage.sqlite.open_files import OpenFiles
 from ringback.storage.sqlite.schema import prepare
-from ringback.storage.sqlite.store import SqliteStore, beginning
+from ringback.storage.sqlite.store import Connections, SqliteStore, newest_of
+from ringback.storage.sqlite.transaction import NEWEST_EVENT
 
 R = TypeVar("R")
 
@@ -74,7 +76,7 @@ class Disk:
     """What is stored. It fails while `is_failing`, and by the share of `bad_commits`."""
 
     def __init__(self, dice: random.Random) -> None:
-        self.restore(_empty())
+        self.restore(empty())
         self.bad_commits = 0.0
         self.is_failing = False
         # What failed, and how.
@@ -96,7 +98,7 @@ class Disk:
 
     def newest(self) -> int:
         """Return the number of the newest event."""
-        (newest,) = self.raw.execute(reads.NEWEST_EVENT).fetchone()
+        (newest,) = self.raw.execute(NEWEST_EVENT).fetchone()
         return int(newest)
 
     def draw_failure(self) -> Failure | None:
@@ -204,11 +206,15 @@ class Cable:
         self.disk = disk
         self.is_cut = False
 
-    async def do(self, work: Callable[[], R]) -> R:
+    async def read(self, work: Callable[[], R]) -> R:
         await asyncio.sleep(self.disk.latency_s())
         if self.is_cut:
             raise StorageUnavailable("this server is lost")
-        done = work()
+        return work()
+
+    async def write(self, work: Callable[[], R]) -> R:
+        done = await self.read(work)
+        # What is stored by now, nobody knows of for a while.
         await asyncio.sleep(self.disk.latency_s())
         return done
 
@@ -221,7 +227,7 @@ class _Writing(WritingConnection):
         self._transactions = cast("sqlite3.Connection", _Transactions(cable.disk))
 
     async def run(self, work: Callable[[sqlite3.Connection], R]) -> R:
-        return await self._cable.do(lambda: work(self._transactions))
+        return await self._cable.write(lambda: work(self._transactions))
 
 
 class _Reading:
@@ -231,7 +237,7 @@ class _Reading:
         self._cable = cable
 
     async def execute_fetchall(self, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
-        return await self._cable.do(lambda: self._read(statement, values))
+        return await self._cable.read(lambda: self._read(statement, values))
 
     def _read(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
         if statement is reads.QUEUE:
@@ -249,13 +255,18 @@ class _Counting:
         return await query(self._reading)
 
 
-class _SteadyFiles:
-    """A database in memory has no files that could be taken away."""
+class _NoFiles(OpenFiles):
+    """What is in memory is where it was."""
 
-    are_lost = False
+    def __init__(self) -> None:
+        """Look at nothing."""
+
+    @property
+    def are_lost(self) -> bool:
+        return False
 
     def check(self) -> None:
-        pass
+        """Find nothing."""
 
     def look_again(self) -> bool:
         return True
@@ -269,12 +280,12 @@ def open_store(cable: Cable) -> SqliteStore:
         Readers([_Reader(reading) for _ in range(LISTERS)]),
         _Counting(reading),
     )
-    begun = beginning(_DATABASE_ID, cable.disk.raw)
-    return SqliteStore.over(Path(":memory:"), _SteadyFiles(), begun, _Writing(cable), pools, AsyncExitStack())
+    connections = Connections(_Writing(cable), pools, _NoFiles())
+    return SqliteStore.over(connections, _DATABASE_ID, newest_of(cable.disk.raw), AsyncExitStack(), Path(":memory:"))
 
 
 @cache
-def _empty() -> bytes:
+def empty() -> bytes:
     """Return an empty database with the schema of today."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ringback.db"

@@ -27,6 +27,7 @@ from ringback.storage.body import write_json
 from ringback.storage.sqlite import change
 from ringback.storage.sqlite import store as sqlite_store
 from ringback.storage.store import SqlStore
+from tests.simulation import disk
 from tests.simulation.disk import Disk
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -37,13 +38,13 @@ def _lose_commits(patch: pytest.MonkeyPatch) -> None:
     commit = Disk.commit
     count = 0
 
-    def forgetful(disk: Disk, *, is_ghost: bool) -> None:
+    def forgetful(broken: Disk, *, is_ghost: bool) -> None:
         nonlocal count
         count += 1
         if count % 30 == 0:
-            disk.raw.execute("ROLLBACK")
+            broken.raw.execute("ROLLBACK")
         else:
-            commit(disk, is_ghost=is_ghost)
+            commit(broken, is_ghost=is_ghost)
 
     patch.setattr(Disk, "commit", forgetful)
 
@@ -125,13 +126,13 @@ def _run_ahead_with_tokens(patch: pytest.MonkeyPatch) -> None:
 
 def _forget_turns_at_start(patch: pytest.MonkeyPatch) -> None:
     """Begin every round robin anew when the server starts."""
-    beginning = sqlite_store.beginning
+    newest_of = sqlite_store.newest_of
 
-    def fresh(database_id: str, database: Any) -> sqlite_store.Beginning:
+    def fresh(database: Any) -> sqlite_store.Newest:
         database.execute("UPDATE service_turn SET credits = ?", (write_json(FRESH_ROUND),))
-        return beginning(database_id, database)
+        return newest_of(database)
 
-    patch.setattr("tests.simulation.disk.beginning", fresh)
+    patch.setattr(disk, "newest_of", fresh)
 
 
 def _exceed_capacity(patch: pytest.MonkeyPatch) -> None:

@@ -23,10 +23,10 @@ def environment(**settings: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")} | settings
 
 
-async def start(*arguments: str, files: int | None = None, **settings: str) -> asyncio.subprocess.Process:
-    """Start a command, which can have only so many files open."""
+async def start(*arguments: str, files: str = "", **settings: str) -> asyncio.subprocess.Process:
+    """Start a command, which can have no more than so many files open; "" for as many as the test."""
     command = (sys.executable, "-m", "ringback", *arguments)
-    limited = () if files is None else ("sh", "-c", f'ulimit -n {files} && exec "$@"', "sh")
+    limited = () if not files else ("sh", "-c", f'ulimit -n {files} && exec "$@"', "sh")
     return await asyncio.create_subprocess_exec(
         *(*limited, *command),
         stdin=asyncio.subprocess.DEVNULL,

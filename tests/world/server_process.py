@@ -71,7 +71,7 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def serving(*options: str, files: int | None = None, **settings: str) -> AsyncIterator[ServerProcess]:
+async def serving(*options: str, files: str = "", **settings: str) -> AsyncIterator[ServerProcess]:
     """Run a server with these options, and with so many files at most; it is gone when the block ends."""
     server = ServerProcess(await start("serve", *options, files=files, **settings))
     try:

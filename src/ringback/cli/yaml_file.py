@@ -18,6 +18,8 @@ _MAX_BYTES: Final = 4 * 1024 * 1024
 _MAX_DEPTH: Final = 20
 # A fault that repeats a value must fit on a line.
 _MAX_FAULT: Final = 500
+# Keys are names; those of identities have up to 128 characters.
+_MAX_PART: Final = 200
 # The tag itself is not repeated: it may be a secret that begins with an exclamation mark.
 _NO_TAGS: Final = "tags (!) are not taken"
 
@@ -96,8 +98,7 @@ class Place:
                 self._at(key, self.path, line_of=key).fail("a key must be a single word")
                 continue
             name = str(key.value)
-            shown = name if name.isprintable() and name else repr(name)
-            place = self._at(value, f"{self.path}.{shown}".removeprefix("."), line_of=key)
+            place = self._at(value, f"{self.path}.{_as_part(name)}".removeprefix("."), line_of=key)
             if name in seen:
                 place.fail("is here twice")
             seen.add(name)
@@ -145,6 +146,12 @@ class Place:
 
     def switch(self) -> bool:
         return self.read(parse_switch, otherwise=False)
+
+
+def _as_part(key: str) -> str:
+    """Return a key as a part of a path: in one line, and of a key longer than any that there is, its beginning."""
+    part = key if len(key) <= _MAX_PART else f"{key[:_MAX_PART]}…"
+    return part if part and part.isprintable() else repr(part)
 
 
 def shortened(fault: str) -> str:

@@ -44,7 +44,7 @@ class Observer(Protocol):
         """`code` is the name of a gRPC status; `caller` is None when the call was not let in."""
 
 
-class Room(Protocol):
+class ConnectionLimit(Protocol):
     """It has room for so many connections, and refuses calls on others."""
 
     def check(self, credentials: Credentials) -> None:
@@ -140,13 +140,13 @@ class Entered:
         # What the client gets for a response.
         self._error: Exception | None = None
 
-    async def admit(self, room: Room | None = None) -> Caller:
+    async def admit(self, limit: ConnectionLimit | None = None) -> Caller:
         """Let the call in, and return who makes it. Raise what refuses it, after a pause if it may be a guess."""
         way_in = self._way_in
         try:
             way_in.gate.enter()
-            if room is not None:
-                room.check(self._credentials)
+            if limit is not None:
+                limit.check(self._credentials)
             self.caller = way_in.admission.admit(self._rpc.name, self._credentials)
         except RingbackError as refusal:
             if isinstance(refusal, CredentialsInvalid):

@@ -18,13 +18,16 @@ from ringback.identity.authenticator import Credentials
 
 _log: Final = logging.getLogger(__name__)
 
-# It is looked as often as this, but that it takes no more than a twentieth of the time.
-_LOOK_S: Final = 0.25
-_LOOK_COSTS: Final = 20
+# It is looked as often as this, but that it takes no more than a twentieth of the time, or a fifth while there are too
+# many.
+_LOOK_S: Final = 0.1
+_LOOK_COSTS: Final = 19
+_LOOK_COSTS_CROWDED: Final = 4
 # There are nearly too many from so many of all on, and few again below.
-_CROWDED: Final = 7 / 8
-_FEW: Final = 3 / 4
-# How long a connection has for its first call, and how long there have to be few until all are let in again.
+_CROWDED: Final = 3 / 4
+_FEW: Final = 1 / 2
+# How long a connection has for its first call while there is still room for others, and how long there have to be few
+# until all are let in again.
 _FIRST_CALL_S: Final = 2.0
 _CALM_S: Final = 2.0
 # Peers without an address of their own, which cannot be told apart.
@@ -77,7 +80,8 @@ class ConnectionRoom:
         while True:
             begun_s = perf_counter()
             await self.look()
-            await asyncio.sleep(max(_LOOK_S, _LOOK_COSTS * (perf_counter() - begun_s)))
+            costs = _LOOK_COSTS if self._let_in is None else _LOOK_COSTS_CROWDED
+            await asyncio.sleep(max(_LOOK_S, costs * (perf_counter() - begun_s)))
 
     async def look(self) -> None:
         """Look how many connections there are, and do what has to be done."""
@@ -104,9 +108,8 @@ class ConnectionRoom:
     def _unused(self, peers: Sequence[str], now_s: float) -> Collection[str]:
         """Return the newest connections that have no call, and have had the time for one, as many as are too many."""
         in_use = {context.peer() for context in self._contexts}
-        unused = [
-            peer for peer in reversed(peers) if peer not in in_use and now_s >= self._seen_s[peer] + _FIRST_CALL_S
-        ]
+        first_call_s = _FIRST_CALL_S if len(peers) < self._most else 0.0
+        unused = [peer for peer in reversed(peers) if peer not in in_use and now_s >= self._seen_s[peer] + first_call_s]
         return unused[: len(peers) - self._few]
 
     def _is_calm(self, count: int, now_s: float) -> bool:

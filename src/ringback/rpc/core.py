@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
-from grpc._cython import cygrpc
+from grpc._cython import cygrpc  # type: ignore[attr-defined] # it has no types
 
 if TYPE_CHECKING:
     from ringback.rpc.requests import Context
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ASKS_BY_METHOD: Final = hasattr(cygrpc.AioServer, "_request_registered_call")
 
 
-class _Core(cygrpc.AioServer):  # type: ignore[misc] # it has no types
+class _Core(cygrpc.AioServer):  # type: ignore[misc] # as above
     """The part of the server that is not written in Python."""
 
     async def _request_call(self) -> None:

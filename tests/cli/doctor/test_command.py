@@ -95,13 +95,18 @@ async def test_beside_a_server(app: App, api: Api, tmp_path: Path) -> None:
     await api.create()
 
 
-async def test_a_server_whose_log_was_deleted(app: App, api: Api, tmp_path: Path) -> None:
-    """Another program took itself for the last one, or someone cleaned up: what the server writes is in no file."""
+@pytest.mark.parametrize("name", ["ringback.db", "ringback.db-wal", "ringback.db-shm"])
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_a_server_whose_file_is_gone(app: App, api: Api, tmp_path: Path, name: str, is_replaced: bool) -> None:
     await api.create()
-    (tmp_path / "ringback.db-wal").unlink()
+    file = tmp_path / name
+    content = file.read_bytes()
+    file.unlink()
+    if is_replaced:
+        file.write_bytes(content)
     found = await examine(*of(tmp_path / "ringback.db"), "--listen", f"127.0.0.1:{app.port}")
     assert (found.code, found.results["server"]) == (1, "failed")
-    assert "its write-ahead log was deleted" in found.texts["server"]
+    assert f"{file} is not what it has open" in found.texts["server"]
 
 
 async def test_without_a_server_nothing_is_changed_or_left_behind(database: Path) -> None:

@@ -128,6 +128,16 @@ async def test_it_does_not_hold_up_the_writer(sqlite_store: SqliteStore, databas
     assert back_up(database, file).open_callbacks == 1
 
 
+async def test_a_database_whose_server_has_lost_its_log(
+    sqlite_store: SqliteStore, database: Path, file: Path, tmp_path: Path
+) -> None:
+    await sqlite_store.create([new()])
+    (log := tmp_path / "ringback.db-wal").unlink()
+    assert f"{log} was deleted or moved under the server" in refusal(database, file)
+    await sqlite_store.close()
+    assert back_up(database, file).open_callbacks == 1
+
+
 async def test_a_database_without_a_server(sqlite_store: SqliteStore, database: Path, file: Path) -> None:
     await sqlite_store.create([new()])
     await sqlite_store.close()

@@ -10,7 +10,7 @@ import pytest
 
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.sqlite import SqliteStore
-from ringback.storage.sqlite.sole_use import sole_use
+from ringback.storage.sqlite.sole_use import is_in_use, sole_use
 from tests.world.mounts import bound
 from tests.world.samples import OTHER_SERVICE, SERVICE
 
@@ -90,8 +90,12 @@ def path(tmp_path: Path) -> Path:
 
 
 async def refusal_of_another(path: Path) -> str:
+    return await output_of(OPEN, path)
+
+
+async def output_of(program: str, path: Path) -> str:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", OPEN, str(path), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", program, str(path), stdout=asyncio.subprocess.PIPE
     )
     told, _ = await process.communicate()
     assert process.returncode == 0
@@ -120,6 +124,18 @@ async def test_a_second_server_is_refused_and_writes_nothing(path: Path, naming:
         assert await store.probe()
     await store.close()
     assert await refusal_of_another(name) == "" or naming is by_descriptor
+
+
+async def test_whether_it_is_in_use_is_seen_from_another_process(path: Path) -> None:
+    program = "import pathlib, sys; from ringback.storage.sqlite.sole_use import is_in_use; "
+    program += "print(is_in_use(pathlib.Path(sys.argv[1])), end='')"
+    store = await SqliteStore.open(path)
+    assert await output_of(program, path) == "True"
+    assert is_in_use(path)
+    assert is_locked_by_sqlite(path)
+    await store.close()
+    assert await output_of(program, path) == "False"
+    assert not is_in_use(path)
 
 
 @pytest.fixture

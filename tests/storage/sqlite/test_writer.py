@@ -5,7 +5,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -143,6 +143,37 @@ async def test_a_small_request_fits_beside_one_that_is_refused(sqlite_store: Sql
         return_exceptions=True,
     )
     assert [type(result) for result in results] == [StorageUnavailable, type(None)]
+
+
+class CommitsSayTheyFail:
+    """A connection whose commits succeed, and are told to have failed: what a broken disk leaves is not known."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._database, name)
+
+    def execute(self, statement: str, *values: Sequence[str | int]) -> sqlite3.Cursor:
+        done = self._database.execute(statement, *values)
+        if statement == "COMMIT":
+            raise sqlite3.OperationalError("disk I/O error")
+        return done
+
+
+async def test_what_a_failed_commit_has_stored_all_the_same_is_told(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise watches miss it until something else is logged, which may take hours."""
+    writing = sqlite_store._writing
+    monkeypatch.setattr(writing, "_database", CommitsSayTheyFail(writing._database))
+    callback = new()
+
+    with pytest.raises(StorageUnavailable):
+        await sqlite_store.create([callback])
+
+    async with asyncio.timeout(10), aclosing(sqlite_store.follow(0)) as batches:
+        assert [event.callback for event in await anext(batches)] == [callback]
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -10,15 +10,15 @@ from typing import Final
 from msgspec import Struct
 
 from ringback.cli.doctor.diagnosis import Diagnosis, failed, in_bytes, ok, warning
-from ringback.storage.sqlite.inspection import log_of
-from ringback.storage.sqlite.sole_use import real_path
+from ringback.storage.sqlite.sole_use import Inode, beside, inode_of, real_path
 
 # Each connection of a client is an open file, and so are the database and its log.
 _FEW_FILES: Final = 1_024
 _MOST: Final = 0.8
 _LITTLE_MEMORY_BYTES: Final = 256_000_000
 _PROC: Final = Path("/proc")
-# A server that starts has its log within milliseconds, unless it brings the schema up to date.
+GONE_PAGE: Final = "docs/debugging.md#the-database-has-gone-away"
+# A server that starts has them open within milliseconds, unless it brings the schema up to date.
 _LOOKS: Final = 20
 _PAUSE_S: Final = 0.1
 
@@ -29,38 +29,65 @@ def server(path: Path) -> Sequence[Diagnosis]:
     if holder is None:
         told = "none runs on this database" if (_PROC / "locks").exists() else "this system does not say if one runs"
         return [ok("server", told), of_files(own_limit(), used=None)]
-    log = log_of(real_path(path))
-    return [of_holder(holder, has_log=_appears(log)), of_files(limit_of(holder), used=files_of(holder))]
+    return [of_holder(holder, _lost(path, holder)), of_files(limit_of(holder), used=files_of(holder))]
 
 
-def of_holder(holder: int, *, has_log: bool) -> Diagnosis:
+def of_holder(holder: int, lost: Sequence[Path]) -> Diagnosis:
+    """Judge a server by the files of the database that it does not have open."""
     text = f"one runs on this database{f', as process {holder}' if holder else ''}"
-    if not has_log:
-        text += ", and its write-ahead log was deleted: if it is killed, what it has acknowledged since is lost"
-        remedy = "stop it with SIGTERM, when it writes all into the database; keep what deleted the log away from there"
-        return failed("server", text, remedy)
-    return ok("server", text)
+    if not lost:
+        return ok("server", text)
+    text += f", but {lost[0]} is not what it has open: it was deleted, moved or replaced, and nothing is stored"
+    remedy = f"do not kill it: {GONE_PAGE} says how what it has is saved; keep away from there what has done this"
+    return failed("server", text, remedy)
 
 
-def _appears(log: Path) -> bool:
-    """Return whether the log is there, or comes: a server that starts has the lock first."""
+def _lost(path: Path, holder: int) -> Sequence[Path]:
+    """Return which files of the database a server has lost. One that starts has the lock before it opens them."""
     for _ in range(_LOOKS):
-        if log.exists():
-            return True
+        if not (lost := [*_not_open(path, holder)]):
+            return ()
         time.sleep(_PAUSE_S)
-    return False
+    return lost
+
+
+def _not_open(path: Path, holder: int) -> Iterator[Path]:
+    """Return the files of the database that are not there, or that a process does not have open."""
+    opened = _inodes_of(holder)
+    for file in (real_path(path), *(beside(path, end) for end in ("-wal", "-shm"))):
+        try:
+            inode = inode_of(file.stat())
+        except OSError:
+            yield file
+        else:
+            if opened is not None and inode not in opened:
+                yield file
+
+
+def _inodes_of(process: int) -> Collection[Inode] | None:
+    """Return the files that a process has open; None where this user may not see it."""
+    inodes = set()
+    try:
+        for descriptor in (_PROC / str(process) / "fd").iterdir():
+            with suppress(OSError):  # it is closed by now, or is no file
+                inodes.add(inode_of(descriptor.stat()))
+    except OSError:
+        return None
+    return inodes
 
 
 def holder_of(path: Path) -> int | None:
     """Return the process that has the lock of the database, 0 for one that cannot be told; None when none has.
 
-    The kernel's list is read. To try the lock would keep a server from starting that comes at that moment.
+    The kernel's list is read. To try the lock would keep a server from starting that comes at that moment. The lock of
+    the database itself does not tell the process, so that of the file beside it comes first.
     """
-    lock = real_path(path).with_name(real_path(path).name + ".lock")
-    try:
-        return holder_in((_PROC / "locks").read_text(), lock.stat().st_ino)
-    except OSError:
-        return None
+    for file in (beside(path, ".lock"), real_path(path)):
+        with suppress(OSError):
+            holder = holder_in((_PROC / "locks").read_text(), file.stat().st_ino)
+            if holder is not None:
+                return holder
+    return None
 
 
 def holder_in(listed: str, inode: int) -> int | None:
@@ -71,7 +98,7 @@ def holder_in(listed: str, inode: int) -> int | None:
     for line in listed.splitlines():
         # 1: FLOCK  ADVISORY  WRITE 4711 fe:01:1234 0 EOF; "->" is one that waits.
         words = line.split()
-        if words[1:2] == ["FLOCK"] and words[5:6] and words[5].rpartition(":")[2] == str(inode):
+        if words[1:2] in (["FLOCK"], ["OFDLCK"]) and words[5:6] and words[5].rpartition(":")[2] == str(inode):
             return int(words[4]) if words[4].isdecimal() else 0
     return None
 

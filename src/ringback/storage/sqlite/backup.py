@@ -20,7 +20,9 @@ from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
 from ringback.storage.naming import UNNAMED
 from ringback.storage.sqlite.connection import BUSY_TIMEOUT_S
+from ringback.storage.sqlite.flushing import flush
 from ringback.storage.sqlite.schema import APPLICATION_ID, refusals
+from ringback.storage.sqlite.sole_use import beside, is_in_use
 
 # What SQLite and a server keep beside a database.
 _COMPANIONS: Final = ("-wal", "-shm", "-journal", ".lock")
@@ -88,6 +90,9 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the database to read it, beside a server or without one."""
     if not path.exists():
         raise StoreCannotOpen(path, "there is no such file")
+    if not (log := beside(path, "-wal")).exists() and is_in_use(path):
+        # The file alone is an earlier state, which would be taken for all there is.
+        raise StoreCannotOpen(path, f"{log} was deleted or moved under the server, which has what is missing here")
     with refusals(path):
         # Not created when it has just gone. Read-only mode could not read it beside no server, or after a crash.
         url = f"{path.absolute().as_uri()}?mode=rw"
@@ -185,14 +190,6 @@ def _counts(database: sqlite3.Connection) -> dict[str, int]:
 def _publish(copy: Path, file: Path) -> None:
     """Give the copy its name, once it is on the disk."""
     with _faults():
-        _flush(copy)
+        flush(copy)
         copy.replace(file)
-        _flush(file.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        flush(file.parent)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from ringback.domain.callback import Callback
@@ -9,6 +10,9 @@ from ringback.domain.target import number_of_phone
 from ringback.storage import event_row
 from ringback.storage.comparison import changed_since
 from ringback.storage.operations import Erasing
+from ringback.storage.sqlite.connection import unavailable
+from ringback.storage.sqlite.flushing import flush
+from ringback.storage.sqlite.sole_use import beside
 from ringback.storage.sqlite.transaction import Transaction, delete_labels, each
 from ringback.storage.sqlite.write_lock import waiting_up_to
 
@@ -61,11 +65,18 @@ erase = each(_erase)
 forget_phone = each(_forget_phone)
 
 
-def empty_write_ahead_log(database: sqlite3.Connection) -> bool:
+def empty_write_ahead_log(path: Path, database: sqlite3.Connection) -> bool:
     """Move the write-ahead log into the database, and cut it to nothing; return False while somebody reads it.
 
-    It has earlier versions of pages. In the database itself what is deleted is overwritten (`secure_delete`).
+    It has earlier versions of pages. In the database itself what is deleted is overwritten (`secure_delete`). Raise
+    `StorageUnavailable`.
     """
-    with waiting_up_to(database, _READERS_MS):
-        (busy, *_) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    try:
+        with waiting_up_to(database, _READERS_MS):
+            (busy, *_) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy:
+            # SQLite does not, since it may do without: after a power cut the log could be there in its old length.
+            flush(beside(path, "-wal"))
+    except (sqlite3.OperationalError, OSError) as fault:
+        raise unavailable(fault) from fault
     return not busy

@@ -37,7 +37,8 @@ from ringback.storage.list_plan import (
 from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.sqlite.connection import ask
 from ringback.storage.sqlite.purge import SERVICES_WITH_ENDED
-from ringback.storage.sqlite.reads import NEWEST_EVENT, OCTETS
+from ringback.storage.sqlite.reads import OCTETS
+from ringback.storage.sqlite.transaction import NEWEST_EVENT
 
 # Before and after every time.
 _FIRST_US: Final = -(2**63)

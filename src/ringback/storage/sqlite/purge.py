@@ -10,8 +10,7 @@ from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
 from ringback.storage.operations import DIALLED_KEPT, LEFT_CALLS_KEPT, Purge
 from ringback.storage.outcome_row import KEPT as COUNTS_KEPT
-from ringback.storage.sqlite.reads import NEWEST_EVENT
-from ringback.storage.sqlite.transaction import Transaction, delete_labels, each
+from ringback.storage.sqlite.transaction import NEWEST_EVENT, Transaction, delete_labels, each
 
 KEPT_NO_LONGER: Final = """
     DELETE FROM kept_phone WHERE phone IN (

@@ -25,6 +25,7 @@ from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.sqlite.calls import CALLS_LEFT, CALLS_OF, CALLS_OF_CALLBACKS
 from ringback.storage.sqlite.connection import ask
 from ringback.storage.sqlite.search import EVENT_OWNERS, SEARCH_CALLBACKS, SEARCH_EVENTS
+from ringback.storage.sqlite.transaction import NEWEST_EVENT
 
 GET: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = ?"
 GET_BY_TASK: Final = "SELECT body, lease_expire_us FROM callback WHERE caller_id = ? AND external_task_id = ?"
@@ -272,8 +273,6 @@ OUTCOMES: Final = """
 
 # --- Services and events ---------------------------------------------------------------------------------------
 
-# SQLite's own table of AUTOINCREMENT: it has the last number also when the log is empty.
-NEWEST_EVENT: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'"
 HISTORY: Final = f"SELECT (SELECT min(number) FROM event), ({NEWEST_EVENT})"  # noqa: S608 - SQL of ours
 OPEN_BY_IDENTITY: Final = f"""
     SELECT newest.number, open.identity, open.callbacks FROM (SELECT ({NEWEST_EVENT}) AS number) AS newest

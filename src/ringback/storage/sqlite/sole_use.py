@@ -101,6 +101,21 @@ def sole_use(path: Path, *, must_exist: bool = False) -> Iterator[HeldFile]:
         held.close()
 
 
+def is_in_use(path: Path) -> bool:
+    """Return whether a server has the database, without keeping one away. Raise `OSError`."""
+    if inode_of(path.stat()) in _held:
+        return True
+    if sys.platform != "linux":
+        return False
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        wanted = _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _OURS_AT, 1, 0)
+        kind, *_ = _LOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, wanted))
+    finally:
+        os.close(descriptor)
+    return bool(kind != fcntl.F_UNLCK)
+
+
 def _opened(path: Path, *, create: bool) -> int:
     # Not blocked by a pipe that has no other end.
     flags = os.O_NONBLOCK | os.O_CLOEXEC

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, Self
+from typing import Any, Final, NamedTuple, Self
 
 import aiosqlite
 
@@ -26,7 +26,7 @@ from ringback.storage.sqlite.connection import ReaderForEach, Readers, WritingCo
 from ringback.storage.sqlite.open_files import CheckedReads, OpenFiles
 from ringback.storage.sqlite.schema import prepare, refusals
 from ringback.storage.sqlite.sole_use import HeldFile, real_path, sole_use
-from ringback.storage.sqlite.transaction import BatchWriter, Operation, probe
+from ringback.storage.sqlite.transaction import NEWEST_EVENT, BatchWriter, Operation, probe
 from ringback.storage.sqlite.write_lock import WriteLock
 from ringback.storage.store import SqlStore
 from ringback.storage.watermark import Watermark
@@ -63,34 +63,26 @@ _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
 )
 
 
-class WatchedFiles(Protocol):
-    """What knows whether the files are still those of the database."""
+class Newest(NamedTuple):
+    """How far a database has come."""
 
-    @property
-    def are_lost(self) -> bool: ...
-
-    def check(self) -> None:
-        """Raise `StorageUnavailable` when what is written now, or was just now, is lost."""
-        ...
-
-    def look_again(self) -> bool:
-        """Return whether all is well, or well again."""
-        ...
-
-
-class Beginning(NamedTuple):
-    """What a database holds when it is opened."""
-
-    database_id: str
-    newest_event: int
+    event: int
     services_version: int
+
+
+class Connections(NamedTuple):
+    """What a store reads and writes with, and what tells whether that is still the database."""
+
+    writing: WritingConnection
+    pools: Pools[aiosqlite.Connection]
+    files: OpenFiles
 
 
 class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     """The `Store` in one SQLite file. Made by `open`; has threads, so it must be closed."""
 
     _writing: WritingConnection
-    _files: WatchedFiles
+    _files: OpenFiles
     _path: Path
     # In memory: there is no other server to tell.
     _demand: Sequence[Demand] = ()
@@ -110,7 +102,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             with refusals(path):
                 writing = await stack.enter_async_context(WritingConnection.open(path))
                 prepared, files = await writing.run(partial(_begin, path, held, must_exist))
-                begun = await writing.run(partial(beginning, prepared.database_id))
+                newest = await writing.run(newest_of)
                 readers = [await stack.enter_async_context(Readers.open(path, count)) for count in (SEEKERS, LISTERS)]
             files.check()
             if prepared.is_new:
@@ -119,30 +111,26 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             counters = ReaderForEach(path, files.check)
             stack.push_async_callback(counters.close)
             stack.callback(files.seal_if_lost)
-            return cls.over(real_path(path), files, begun, writing, Pools(seekers, listers, counters), stack)
+            connections = Connections(writing, Pools(seekers, listers, counters), files)
+            return cls.over(connections, prepared.database_id, newest, stack, real_path(path))
 
     @classmethod
     def over(
-        cls,
-        path: Path,
-        files: WatchedFiles,
-        begun: Beginning,
-        writing: WritingConnection,
-        pools: Pools[aiosqlite.Connection],
-        resources: AsyncExitStack,
+        cls, connections: Connections, database_id: str, newest: Newest, resources: AsyncExitStack, path: Path
     ) -> Self:
         """Return the store over these connections; it takes what is to be closed with it out of `resources`."""
-        services_version = Watermark(begun.services_version)
+        writing, pools, files = connections
+        services_version = Watermark(newest.services_version)
         resources.callback(services_version.end)
         log_tail = LogTail(
-            begun.newest_event, lambda after, limit: pools.seekers.read(partial(reads.events, after=after, limit=limit))
+            newest.event, lambda after, limit: pools.seekers.read(partial(reads.events, after=after, limit=limit))
         )
         batches = BatchWriter(writing, log_tail.advance, files.check)
         writer = Writer(batches.write, stopped=log_tail.end)
         resources.push_async_callback(writer.close)
         store = cls(
             _DIALECT,
-            database_id=begun.database_id,
+            database_id=database_id,
             writer=writer,
             pools=pools,
             log_tail=log_tail,
@@ -167,9 +155,9 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
         was_lost = self._files.are_lost
         if self._files.look_again() and was_lost:
             # What was refused may have been committed, before it was seen where to.
-            begun = await self._writing.run(partial(beginning, self.database_id))
-            self._log_tail.advance(begun.newest_event)
-            self._services_version.advance(begun.services_version)
+            newest = await self._writing.run(newest_of)
+            self._log_tail.advance(newest.event)
+            self._services_version.advance(newest.services_version)
         await super().check_health()
 
     # --- Services ----------------------------------------------------------------------------------------------
@@ -192,7 +180,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
         await super().forget_phone(phone)
         for _ in range(_ATTEMPTS):
             self._files.check()
-            if await self._writing.run(erasure.empty_write_ahead_log):
+            if await self._writing.run(partial(erasure.empty_write_ahead_log, self._path)):
                 return
             await asyncio.sleep(_PAUSE_S)
         raise StorageUnavailable("another process, such as a backup, still reads an earlier state: repeat the request")
@@ -238,8 +226,7 @@ def _begin(path: Path, held: HeldFile, must_exist: bool, database: sqlite3.Conne
         raise StoreCannotOpen(path, f"its log: {fault.strerror}") from None
 
 
-def beginning(database_id: str, database: sqlite3.Connection) -> Beginning:
-    """Read where a database stands, whose schema is up to date."""
-    (newest_event,) = database.execute(reads.NEWEST_EVENT).fetchone()
+def newest_of(database: sqlite3.Connection) -> Newest:
+    (event,) = database.execute(NEWEST_EVENT).fetchone()
     (version,) = database.execute(reads.SERVICES_VERSION).fetchone()
-    return Beginning(database_id, newest_event, version)
+    return Newest(event, version)

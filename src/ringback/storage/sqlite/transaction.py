@@ -27,6 +27,8 @@ R = TypeVar("R")
 # Rows per INSERT. Every statement releases the interpreter's lock and has to get it back from a busy event loop,
 # so few large ones are much faster; SQLite may allow no more than 999 parameters in one.
 ROWS_PER_INSERT: Final = 32
+# SQLite's own table of AUTOINCREMENT: it has the last number also when the log is empty.
+NEWEST_EVENT: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'"
 # It has the database for itself; see the schema.
 _SERVER: Final = 0
 _COUNT_UP: Final = f"""
@@ -168,7 +170,7 @@ def _write(
     except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
         if len(batch) > 1 and not _concerns_all(error):
             return _write_each(batch, lock, revisions, database)
-        return [unavailable(error) if is_outage(error) else error for _ in batch], []
+        return [unavailable(error) if is_outage(error) else error for _ in batch], _what_is_there(database, revisions)
     return outcomes, [transaction]
 
 
@@ -208,6 +210,15 @@ def _transact(
         revisions.clear()
         raise
     return outcomes, transaction
+
+
+def _what_is_there(database: sqlite3.Connection, revisions: dict[str, int | None]) -> list[Transaction]:
+    """Return how far the log is after a failure, without its entries: who needs them reads them."""
+    with suppress(sqlite3.Error):
+        transaction = Transaction(database, revisions)
+        (transaction.newest,) = database.execute(NEWEST_EVENT).fetchone()
+        return [transaction]
+    return []
 
 
 def _concerns_all(error: BaseException | None) -> bool:
