@@ -19,6 +19,7 @@ from ringback.ports.values import Retention
 from ringback.storage import write_health
 from ringback.storage.sqlite import SqliteStore, write_lock
 from ringback.storage.sqlite.connection import Readers
+from ringback.storage.sqlite.open_files import CheckedReads
 from ringback.storage.sqlite.transaction import Transaction, probe
 from tests.world.event_log import events_after
 from tests.world.samples import NOW, SERVICE, cancel, changes, new
@@ -402,7 +403,9 @@ async def test_a_question_that_hangs_in_the_disk_is_given_up(
 ) -> None:
     """SQLite cannot be interrupted there. The connection is used again when it has come back."""
     goes_on = threading.Event()
-    pool = sqlite_store._seekers
+    checked = sqlite_store._seekers
+    assert isinstance(checked, CheckedReads)
+    pool = checked._pool
     assert isinstance(pool, Readers)
     for reader in pool._readers:
         await reader.connection.create_function("hang", 0, goes_on.wait)
