@@ -12,9 +12,12 @@ from typing import Final
 _FIRST: Final = int(os.environ.get("HUNT_PORTS_FROM", "20000"))
 _PER_WORKER: Final = 1_000
 _WORKER: Final = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
-_PORTS: Final = range(_FIRST, _FIRST + 4 * _PER_WORKER)[int(_WORKER or 0) % 4 * _PER_WORKER :][
-    : _PER_WORKER if _WORKER else None
-]
+_WORKERS: Final = 4
+_PORTS: Final = (
+    range(_FIRST + int(_WORKER) % _WORKERS * _PER_WORKER, _FIRST + _WORKERS * _PER_WORKER)[:_PER_WORKER]
+    if _WORKER
+    else range(_FIRST, _FIRST + _WORKERS * _PER_WORKER)
+)
 
 
 def free_port() -> int:
