@@ -12,6 +12,7 @@ from time import monotonic
 
 from ringback.application.directory import Directory
 from ringback.application.events.feed import EventFeed
+from ringback.application.outage import OutageLog
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.process_pauses import ProcessPauses
@@ -50,6 +51,7 @@ class SchedulerLoop:
         # Set when the pass is over that begins next.
         self._next_pass = asyncio.Event()
         self._listeners: list[Callable[[float], None]] = []
+        self._outage = OutageLog()
         election.listen(self.look_at_all)
         clock.listen_set_back(self._on_set_back)
         directory.listen(self._on_service, self.settle)
@@ -69,10 +71,11 @@ class SchedulerLoop:
                 if self._election.leads:
                     await self._make_pass()
             except StorageUnavailable as fault:
-                _log.warning("the scheduler cannot reach the database, trying again: %s", fault)
+                _log.log(self._outage.level(), "the scheduler cannot reach the database, trying again: %s", fault)
                 self._scheduler.note_outage(self._clock.now())
                 await asyncio.sleep(_RETRY_S)
                 continue
+            self._outage.end()
             this_pass.set()
             await self._sleep()
 
