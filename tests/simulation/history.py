@@ -39,7 +39,7 @@ _RING_S: Final = 6
 MAX_CAPACITY: Final = 4
 # How long clients act, in simulated seconds, and how long it may take until all has ended, and been told, afterwards.
 _ACTION_S: Final = 12.0
-_DRAIN_S: Final = 900
+_DRAIN_S: Final = 500
 _CATCH_UP_S: Final = 90
 _PAGE: Final = 1_000
 
