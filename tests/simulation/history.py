@@ -116,8 +116,9 @@ class History:
         self._trace_lines.append(line)
         self._digest.update(line.encode())
 
-    def _tell(self, _: Callback | None, after: Callback) -> None:
+    def _tell(self, before: Callback | None, after: Callback) -> None:
         self._told.append((after.callback_id, after.revision))
+        self.trace(after.callback_id, "new" if before is None else before.state.name, "→", after.state.name)
 
     def new_life(self) -> Life:
         return Life(self.disk, self._clock, self._tell)
