@@ -275,6 +275,11 @@ class History:
         told = Counter(self._told)
         self._findings += [f"{version} was told {count} times" for version, count in told.items() if count > 1]
         self._findings += [f"{version} was told, and is not stored" for version in told if version not in logged]
+        last = {event.callback.callback_id: event.callback for event in events}.values()
+        ends = sum((c.end_time is not None) + sum(a.outcome is not None for a in c.attempts) for c in last)
+        (counted,) = self.disk.raw.execute("SELECT coalesce(sum(ended), 0) FROM outcome_count").fetchone()
+        if counted != ends:
+            self._findings.append(f"{ends} callbacks and attempts have ended, and {counted} are counted")
         fencing: dict[str, int] = {}
         for event in events:
             callback = event.callback
