@@ -13,11 +13,11 @@ import h2.events
 import h2.exceptions
 
 from tests.fuzz.dice import Dice, dice_of
-from tests.fuzz.known import Known
+from tests.fuzz.known import LearntTexts
 from tests.fuzz.rpcs import OURS, RPCS, request_of
 from tests.fuzz.server import ALL, Fuzzed
 from tests.fuzz.stored import StoredByCallers
-from tests.fuzz.tally import Tally
+from tests.fuzz.tally import FuzzTally
 from tests.fuzz.verdicts import WAITING
 
 _PATIENCE_S: Final = 30.0
@@ -71,10 +71,10 @@ class FrameFuzz:
     """One connection after the other, each with one call."""
 
     def __init__(self, server: Fuzzed, seed: int) -> None:
-        self.tally: Final = Tally("frames", seed)
+        self.tally: Final = FuzzTally("frames", seed)
         self._server = server
         self._seed = seed
-        self._known = Known()
+        self._known = LearntTexts()
         self._stored = StoredByCallers(server.database)
         self._bomb = gzip.compress(bytes(_BOMB_BYTES))
 
