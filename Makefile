@@ -93,6 +93,14 @@ fuzz: .venv/.installed  ## Fuzz every RPC, its frames, the HTTP port and the fil
 kill-storm: .venv/.installed  ## Kill a loaded server fifty times, and look for anything lost or doubled
 	.venv/bin/python tests/hunts/kill_storm.py
 
+.PHONY: power-cuts
+power-cuts: .venv/.installed  ## Cut the power between any two writes of a server, and look for what was acknowledged (ACTS=100 for long)
+	.venv/bin/python tests/hunts/power_cuts.py --acts $(or $(ACTS),10)
+
+.PHONY: full-disk-hunt
+full-disk-hunt: .venv/.installed  ## Fill the disk of a loaded server, free it, and look for anything lost or doubled (takes root)
+	.venv/bin/python tests/hunts/full_disk.py
+
 .PHONY: drain-hunt
 drain-hunt: .venv/.installed  ## Stop a loaded server thirty times, and look at how each call ends
 	.venv/bin/python tests/hunts/drains.py

@@ -64,7 +64,7 @@ class Client:
     # --- Create --------------------------------------------------------------------------------------------------
 
     async def _create(self) -> None:
-        await self._send(self.ledger.add(self._new_request()))
+        await self._send(self.ledger.add(self.new_request()))
 
     async def _repeat(self) -> None:
         """Send again what was sent before, acknowledged or just under way."""
@@ -83,7 +83,7 @@ class Client:
 
     async def _create_batch(self) -> None:
         count = self.dice.randint(2, _MAX_BATCH)
-        promises = [self.ledger.add(self._new_request()) for _ in range(count)]
+        promises = [self.ledger.add(self.new_request()) for _ in range(count)]
         request = pb.BatchCreateCallbacksRequest(
             requests=[promise.sent for promise in promises], include_callbacks=True
         )
@@ -96,7 +96,7 @@ class Client:
             else:
                 self.ledger.findings.append(f"promise {promise.number} of a batch: {result.error.message}")
 
-    def _new_request(self) -> pb.CreateCallbackRequest:
+    def new_request(self) -> pb.CreateCallbackRequest:
         """Return a request with one identity or the other, now and then with a time of its own."""
         request = pb.CreateCallbackRequest(
             callback_request=cb.CallbackRequest(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hunts import dialers, drains, kill_storm, shares, sip_calls
+from tests.hunts import dialers, drains, full_disk, kill_storm, power_cuts, shares, sip_calls
 from tests.hunts.setting import chosen
 from tests.world.sip_peers.peer import needed
 
@@ -13,6 +13,17 @@ pytestmark = pytest.mark.long
 
 async def test_nothing_is_lost_or_doubled_when_the_server_is_killed(tmp_path: Path) -> None:
     report = await kill_storm.hunt(tmp_path, blows=kill_storm.Blows(kills=3, drains=1), seed=1)
+    assert report.findings == []
+
+
+async def test_a_full_disk_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    report = await full_disk.hunt(tmp_path, rounds=2, seed=1)
+    assert report.findings == []
+
+
+async def test_a_power_cut_at_any_moment_takes_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    databases = tuple(power_cuts.DATABASES)
+    report = await power_cuts.hunt(tmp_path, databases, acts=2, losses=0.2, starts=1, seed=1)
     assert report.findings == []
 
 

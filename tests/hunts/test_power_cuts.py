@@ -15,7 +15,7 @@ from tests.hunts.disk import Disk
 from tests.hunts.remains import Promised
 from tests.hunts.write_log import Record, Step, WriteLog, build_shim
 
-_CALLBACKS: Final = 3
+_CALLBACKS: Final = 2
 
 
 def logged(folder: Path, fault: str) -> tuple[Disk, Sequence[Record]]:
@@ -51,6 +51,7 @@ def test_the_log_that_an_erasure_has_cut_is_flushed_before_it_is_acknowledged(tm
     assert records[cut].file in flushes
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["unflushed", "early"])
 async def test_a_store_that_acknowledges_too_early_is_found(tmp_path: Path, fault: str) -> None:
     cuts = await power_cuts_of(tmp_path, fault)

@@ -1,6 +1,8 @@
 """Calls whose request is no message, or that have none: refused as what they are, and hardly told of in the log."""
 
 import asyncio
+import gzip
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -80,6 +82,28 @@ async def test_what_is_cut_off_or_missing_is_not_taken_for_an_empty_request(app:
         assert status.code is StatusCode.OK
     else:
         assert_refused(status.code, status.details)
+
+
+# Metadata and body.
+OF_THE_CORE: Final[Mapping[str, tuple[tuple[bytes, bytes], bytes]]] = {
+    "compressed in no way": ((b"x", b"y"), framed(b"", flags=1)),
+    "not compressed as it says": ((b"grpc-encoding", b"gzip"), framed(b"xxx", flags=1)),
+    "cut off and compressed": ((b"grpc-encoding", b"gzip"), framed(gzip.compress(bytes(100))[:-10], flags=1)),
+    "compressed in an unknown way": ((b"grpc-encoding", b"br"), framed(b"")),
+    "metadata that is no Base64": ((b"x-bin", b"!!!"), framed(b"")),
+}
+
+
+@pytest.mark.parametrize("method", ONE_OF_EACH)
+@pytest.mark.parametrize("fault", OF_THE_CORE)
+async def test_what_the_core_refuses_by_itself_is_no_empty_request(
+    app: App, method: str, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has no details: that it is INTERNAL is in the protocol of gRPC."""
+    metadata, body = OF_THE_CORE[fault]
+    caplog.clear()
+    assert (await raw_call(app.address, method, metadata, body=body)).code is StatusCode.INTERNAL
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 
 async def test_the_log_tells_of_one_and_counts_the_others(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,11 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from ringback.application.access import Caller, Right
+<<<<<<< HEAD
 from ringback.application.to_the_end import to_the_end
+=======
+from ringback.application.outage import OutageLog
+>>>>>>> wt-int
 from ringback.domain.errors import (
     EtagMismatch,
     NotAllowed,
@@ -54,6 +58,7 @@ class Directory:
         self.changes = 0
         # Held while services are changed or read again, so that nothing older ever replaces something newer.
         self._changing = asyncio.Lock()
+        self._outage = OutageLog()
 
     async def start(self) -> None:
         """Read all services. Raise `StorageUnavailable`."""
@@ -65,8 +70,9 @@ class Directory:
             try:
                 await self._store.wait_for_services(self._version)
                 await self.refresh()
+                self._outage.end()
             except StorageUnavailable as fault:
-                _log.warning("cannot read the services, trying again: %s", fault)
+                _log.log(self._outage.level(), "cannot read the services, trying again: %s", fault)
                 await asyncio.sleep(_RETRY_S)
 
     def listen(self, listener: Callable[[Service], None], settle: Callable[[], Awaitable[None]] | None = None) -> None:

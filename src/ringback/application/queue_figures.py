@@ -13,6 +13,7 @@ from typing import Final
 
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.wakeup import Wakeup
+from ringback.application.outage import OutageLog
 from ringback.application.queue_counts import EventsMissed, QueueCounts, ServiceFigures
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.priority import Priority
@@ -40,6 +41,7 @@ class QueueFigures:
         # Set while they have to be counted: at first, and when they are wrong.
         self._to_count = asyncio.Event()
         self._to_count.set()
+        self._outage = OutageLog()
         self._grown = Wakeup()
         self._closing = False
         feed.listen(self._on_events)
@@ -112,8 +114,9 @@ class QueueFigures:
             await self._to_count.wait()
             try:
                 await self.count()
+                self._outage.end()
             except StorageUnavailable as fault:
-                _log.warning("cannot count the queues, trying again: %s", fault)
+                _log.log(self._outage.level(), "cannot count the queues, trying again: %s", fault)
                 await asyncio.sleep(_RETRY_S)
 
     async def count(self) -> None:

@@ -80,14 +80,16 @@ class Registrar:
                 return behaviour(decoded(parse, request), RpcCall(caller, context, ending))
 
             try:
-                with room.call(context):
-                    await call.admit(room)
-                    response = await call.serve(behave)
+                room.enter(context)
+                await call.admit(room)
+                response = await call.serve(behave)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - gRPC would send its text to the client
                 await _abort(call, context, error)
             else:
                 call.end()
                 return response
+            finally:
+                room.leave(context)
 
         return respond
 

@@ -8,7 +8,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 
-from ringback.domain.errors import UndecodableRequest
+from ringback.domain.errors import Fault, InvalidRequest, UndecodableRequest
 
 _M = TypeVar("_M")
 
@@ -26,9 +26,10 @@ async def first_of(context: Context) -> bytes | None:
 
 
 def decoded(parse: Callable[[bytes], _M], request: bytes | None) -> _M:
-    """Return the message. Raise `UndecodableRequest`."""
+    """Return the message. Raise `InvalidRequest`."""
     if request is None:
-        raise UndecodableRequest("is missing, or is cut off")
+        # Or its client has given it up, or gRPC has refused it: that is nothing for the log.
+        raise InvalidRequest([Fault("request", "is missing, or is cut off")])
     try:
         return parse(request)
     except DecodeError:

@@ -22,6 +22,7 @@ from ringback.application.dispatch.barring import barred
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import apply_each
+from ringback.application.outage import OutageLog
 from ringback.domain.assignment import draw
 from ringback.domain.callback import IN_PROGRESS, MAX_RESPONSE_BYTES, MAX_WEIGHT, Callback, Lease, State, weight
 from ringback.domain.errors import RequestIdReused, StorageUnavailable
@@ -111,6 +112,7 @@ class Assigner:
         # For each service that rests, or with a callback whose phone is kept: the timer for the end of that.
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._woken = asyncio.Event()
+        self._outage = OutageLog()
         self._closing = False
         directory.listen(self._on_service)
         policy.listen(self.look_at_all)
@@ -241,12 +243,14 @@ class Assigner:
             try:
                 drawn = await self._grant(service_id, request, request.max_leases - len(granted), room)
             except StorageUnavailable as fault:
-                _log.warning("cannot grant leases, trying again: %s", fault)
+                _log.log(self._outage.level(), "cannot grant leases, trying again: %s", fault)
                 self._ready[service_id] = None
                 asyncio.get_running_loop().call_later(_RETRY_S, self._woken.set)
                 if not granted:
                     raise
                 break
+            if drawn:
+                self._outage.end()
             granted += drawn
             room -= sum(map(weight, drawn))
             if len(granted) == request.max_leases or room < MAX_WEIGHT:

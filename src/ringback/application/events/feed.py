@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from ringback.application.events.recent_events import RecentEvents
 from ringback.application.events.wakeup import Wakeup
+from ringback.application.outage import OutageLog
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.store import EventLog
 from ringback.ports.values import EventKind, LoggedEvent
@@ -25,6 +26,7 @@ class EventFeed:
         self._recent = RecentEvents(0, TAIL_LENGTH)
         self._wakeup = Wakeup()
         self._listeners: list[Callable[[Sequence[LoggedEvent]], None]] = []
+        self._outage = OutageLog()
         self.closing = False
 
     @property
@@ -50,9 +52,10 @@ class EventFeed:
             try:
                 async with aclosing(self._store.follow(self.newest)) as batches:
                     async for events in batches:
+                        self._outage.end()
                         self._append(events)
             except StorageUnavailable as fault:
-                _log.warning("cannot read the event log, trying again: %s", fault)
+                _log.log(self._outage.level(), "cannot read the event log, trying again: %s", fault)
                 await asyncio.sleep(_RETRY_S)
 
     def close(self) -> None:
