@@ -9,11 +9,8 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from ringback.application.access import Caller, Right
-<<<<<<< HEAD
-from ringback.application.to_the_end import to_the_end
-=======
 from ringback.application.outage import OutageLog
->>>>>>> wt-int
+from ringback.application.to_the_end import to_the_end
 from ringback.domain.errors import (
     EtagMismatch,
     NotAllowed,

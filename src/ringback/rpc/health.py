@@ -14,9 +14,9 @@ class Health(health.aio.HealthServicer):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: dict[str, health_pb2.HealthCheckResponse.ServingStatus] = {}
+        self._told: dict[str, int] = {}
 
-    async def set(self, service: str, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+    async def set(self, service: str, status: int) -> None:
         self._told[service] = status
         await super().set(service, status)
 
