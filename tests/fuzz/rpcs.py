@@ -97,7 +97,7 @@ class RpcFuzz:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._stored.__exit__(None, None, None)
+        self._stored.close()
         await self._channel.close()
 
     async def step(self, number: int) -> None:

@@ -50,7 +50,7 @@ class WebFuzz:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._stored.__exit__(None, None, None)
+        self._stored.close()
         self._drop()
 
     async def step(self, number: int) -> None:
