@@ -31,6 +31,9 @@ _UNIX = "unix:"
 _MAX_PATH_BYTES = (107 if sys.platform == "linux" else 103) - 5
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
+# Several hosts stand behind the credentials, with commas between; an IPv6 address in brackets.
+_POSTGRES_HOSTS = re.compile(r"[^:]*://(?:[^/?#@]*@)?([^/?#]*)")
+_POSTGRES_PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*):(.*)", re.DOTALL)
 
 
 class SettingError(ValueError):
@@ -241,6 +244,7 @@ def parse_database(url: str) -> Path | PostgresUrl:
     if url.startswith(_POSTGRES):
         if password_may_show(url):
             raise SettingError("a user or a password with @, /, ? or # has to be escaped: %40, %2F, %3F or %23")
+        _check_ports(url)
         return PostgresUrl(url)
     if not url.startswith(_SQLITE) or not url.removeprefix(_SQLITE):
         raise SettingError(
@@ -248,3 +252,12 @@ def parse_database(url: str) -> Path | PostgresUrl:
             "nor postgresql://…"
         )
     return Path(url.removeprefix(_SQLITE))
+
+
+def _check_ports(url: str) -> None:
+    """Raise `SettingError` for a port of a PostgreSQL URL that is none: libpq would say so only when it connects."""
+    hosts = _POSTGRES_HOSTS.match(url)
+    for host in hosts[1].split(",") if hosts else ():
+        port = _POSTGRES_PORT.fullmatch(host)
+        if port is not None and port[1] and not (_PORT.fullmatch(port[1]) and 0 < int(port[1]) <= _MAX_PORT):
+            raise SettingError(f"{without_secrets(url)!r} has a port that is no whole number from 1 to {_MAX_PORT}")

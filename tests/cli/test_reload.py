@@ -108,7 +108,7 @@ async def test_a_file_that_is_gone_changes_nothing(files: Files) -> None:
         await server.address()
         rewrite(files.access, None)
         hang_up(server)
-        await server.line(rf"ERROR SIGHUP: {files.access}: No such file or directory$")
+        await server.line(rf"ERROR SIGHUP: --access: {files.access}: No such file or directory$")
         await server.line(r"ERROR SIGHUP: nothing was changed")
         assert await server.stop() == 0
 

@@ -13,6 +13,7 @@ from ringback.dialers import leased_call
 from ringback.dialers import runner as runner_module
 from ringback.domain.callback import Callback, State
 from ringback.domain.outcome import Outcome
+from ringback.ports.calls import KEPT_FOR
 from ringback.ports.dialer import HandedOver, NotDialled, OutcomeReport
 from ringback.ports.store import Store
 from tests.world.dialer_process import Network, OpenStore, PlacedCall, Point, Process, process
@@ -198,7 +199,7 @@ async def test_another_server_goes_on_when_one_is_gone(open_store: OpenStore) ->
             assert two.dialer.resumed.empty()
             assert three.dialer.resumed.empty()
             await one.kill()
-            clock.pass_time(kept_calls.KEPT_FOR)
+            clock.pass_time(KEPT_FOR)
             takers = {
                 asyncio.create_task(two.dialer.resumed.get()): two,
                 asyncio.create_task(three.dialer.resumed.get()): three,
@@ -228,7 +229,7 @@ async def test_after_an_outage_who_lives_is_first(open_store: OpenStore) -> None
         async with process(await open_store(), clock, network, TWO) as two:
             one.store.is_away = two.store.is_away = True
             await two.store.failed("left_calls")
-            clock.pass_time(kept_calls.KEPT_FOR)
+            clock.pass_time(KEPT_FOR)
             one.store.is_away = two.store.is_away = False
             await renewed(one, clock)
             assert two.dialer.resumed.empty()
@@ -241,7 +242,7 @@ async def renewed(one: Process, clock: ManualClock) -> None:
     """Wait until what a process keeps is kept from now on."""
     async with asyncio.timeout(10):
         while any(  # noqa: ASYNC110 - no event tells of it
-            call.kept_until < clock.now() + kept_calls.KEPT_FOR
+            call.kept_until < clock.now() + KEPT_FOR
             for call in await one.world.store.kept_calls("sip", one.dialer.owner)
         ):
             await asyncio.sleep(0.001)
@@ -260,7 +261,7 @@ async def test_a_paused_server_lets_go_of_what_another_one_has(open_store: OpenS
         await placed.call.connected()
         await until(first.world, callback, lambda c: c.state is State.CONNECTED)
         first.store.pause()
-        clock.pass_time(kept_calls.KEPT_FOR)
+        clock.pass_time(KEPT_FOR)
         left = await next_of(second.dialer.resumed)
         first.store.go_on()
         async with asyncio.timeout(10):

@@ -52,7 +52,9 @@ class Shape(Enum):
     WHOLE = "whole"
     """One request: it gets a status of its own."""
     BROKEN = "broken"
-    """None: it is refused, and at once."""
+    """None, since it is cut off: it is refused, and at once."""
+    STRANGE = "strange"
+    """A frame with a flag that there is not. gRPC hands it over as an empty request: nothing may be stored for it."""
     ODD = "odd"
     """One or none."""
 
@@ -89,13 +91,14 @@ class FrameFuzz:
         if dice.chance(0.2):
             kind, sent = "bytes", dice.mutated(_written(framed))
             end, fault = await self._end_of_bytes(sent), ""
+            await self._server.settle()
         else:
             kind, sent = framed.shape.value, framed.data
             end = await self._end_of(framed)
             fault = _fault_of(framed.shape, end)
         if end == _NO_END:
             fault = "there was no end"
-        if not fault and kind == Shape.BROKEN.value and self._stored.mark() != before:
+        if not fault and kind in (Shape.BROKEN.value, Shape.STRANGE.value) and self._stored.mark() != before:
             fault = f"ended as {end}, and {before} became {self._stored.mark()}"
         self.tally.note(f"{kind} frames", f"status {end}" if end.isdecimal() else end, refused=end != _OK)
         if fault:
@@ -116,7 +119,7 @@ class FrameFuzz:
         }
         data = self._data(message, headers, dice)[:_MOST_BYTES]
         shape = _shape_of(data)
-        if dice.chance(0.2):
+        if dice.chance(0.2) or rpc.method.client_streaming:  # of which none at all is a request, too
             shape = Shape.ODD
             name, values = dice.choice(
                 (
@@ -161,7 +164,7 @@ class FrameFuzz:
                 return await _status(reader)
         except TimeoutError:
             return _NO_END
-        except ConnectionError:
+        except OSError:
             return _CLOSED
         finally:
             writer.transport.abort()
@@ -171,7 +174,7 @@ class FrameFuzz:
         reader, writer = await self._connected()
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                with suppress(ConnectionError):
+                with suppress(OSError):
                     writer.write(data)
                     writer.write_eof()
                     while await reader.read(65_536):
@@ -236,7 +239,9 @@ def _shape_of(data: bytes) -> Shape:
     if len(data) < _PREFIX.size:
         return Shape.BROKEN
     flag, length = _PREFIX.unpack_from(data)
-    if flag > 1 or length > len(data) - _PREFIX.size:
+    if flag > 1:
+        return Shape.STRANGE
+    if length > len(data) - _PREFIX.size:
         return Shape.BROKEN
     return Shape.WHOLE if flag == 0 and length == len(data) - _PREFIX.size else Shape.ODD
 
@@ -245,6 +250,7 @@ def _fault_of(shape: Shape, end: str) -> str:
     bad = {
         Shape.WHOLE: (_UNKNOWN, _INTERNAL, _UNAVAILABLE, _RESET, _CLOSED),
         Shape.BROKEN: (_OK, _UNKNOWN, _DEADLINE_EXCEEDED, _UNAVAILABLE),
+        Shape.STRANGE: (_UNKNOWN, _DEADLINE_EXCEEDED, _UNAVAILABLE),
         Shape.ODD: (_UNKNOWN, _UNAVAILABLE),
     }
     return f"ended as {end}" if end in bad[shape] else ""

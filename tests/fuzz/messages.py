@@ -199,7 +199,7 @@ class Maker:
             return self._dice.hostile_number()
         return self._dice.choice([value.number for value in field.enum_type.values if value.number])
 
-    def _paths(self, request: Descriptor) -> list[str]:
+    def _paths(self, request: Any) -> list[str]:
         """Return some fields of what the request changes."""
         paths = _CHANGEABLE["service" if "service" in request.fields_by_name else "callback_request"]
         count = self._dice.randint(1, 3)

@@ -51,8 +51,7 @@ async def go_on(fuzz: Stepping, length: Length) -> None:
 
 async def fuzz_server(server: Fuzzed, kind: type[RpcFuzz | FrameFuzz | WebFuzz], seed: int, length: Length) -> Report:
     """Fuzz a server that runs, and look at it afterwards."""
-    for sip_address in SERVICES:
-        await server.add_service(sip_address)
+    await server.add_services(*SERVICES)
     async with kind(server, seed) as fuzz:
         await go_on(fuzz, length)
     tally = fuzz.tally

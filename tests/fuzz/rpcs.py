@@ -12,24 +12,21 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from ringback.rpc.server import MAX_RECEIVE_BYTES
-from ringback.v1 import callbacks_service_pb2, dialer_service_pb2
-from ringback.v1 import directory_service_pb2 as directory_pb
+from ringback.v1 import callbacks_service_pb2, dialer_service_pb2, directory_service_pb2
 from tests.fuzz.dice import Dice, dice_of
 from tests.fuzz.known import Known
 from tests.fuzz.messages import Maker
-from tests.fuzz.server import AS_ALL, Fuzzed, authorization
+from tests.fuzz.server import Fuzzed, authorization
 from tests.fuzz.stored import StoredByCallers
 from tests.fuzz.tally import Tally
 from tests.fuzz.verdicts import READS, WAITING, fault_of_refusal, fault_of_response
-from tests.world.api import Api, refusal_of
+from tests.world.api import refusal_of
 
-_OURS: Final = (callbacks_service_pb2, dialer_service_pb2, directory_pb)
+_OURS: Final = (callbacks_service_pb2, dialer_service_pb2, directory_service_pb2)
 # No call takes as long on any machine.
 _PATIENCE_S: Final = 30.0
 # One that may wait is not waited for.
 _WAIT_S: Final = 0.1
-# A service that no other call knows.
-_SETTLING: Final = "sip:settling@fuzz.example"
 _ODD: Final = ("", "x" * 4000, "00-" + "0" * 32 + "-" + "0" * 16 + "-01", "00-zz-zz-01", "%00", "gzip", "-1", "1H", "~")
 
 
@@ -116,13 +113,7 @@ class RpcFuzz:
         if fault:
             self.tally.find(number, f"{rpc.path} {fault}", sent.shown)
         if code == "DEADLINE_EXCEEDED":
-            await self._settle()
-
-    async def _settle(self) -> None:
-        """Have two changes written, behind all that a call which was given up may still write."""
-        await self._server.add_service(_SETTLING)
-        async with Api.at(self._server.address) as api:
-            await api.directory.DeleteService(directory_pb.DeleteServiceRequest(sip_address=_SETTLING), metadata=AS_ALL)
+            await self._server.settle()
 
     async def _end_of(self, rpc: Rpc, sent: Sent, dice: Dice) -> tuple[str, str]:
         """Make the call; return its code, and what is wrong with it."""

@@ -42,6 +42,8 @@ _BAD: Final = (
 # What a call may add to the log on average: a line or two, and no traceback.
 _BYTES_PER_CALL: Final = 1500
 _BYTES_AT_ALL: Final = 20_000
+# A service that no other call knows.
+_SETTLING: Final = "sip:settling@fuzz.example"
 _HEALTH_S: Final = 20.0
 
 
@@ -55,10 +57,17 @@ class Fuzzed:
     # All lines that it has logged so far.
     log: Callable[[], Sequence[str]]
 
-    async def add_service(self, sip_address: str) -> None:
+    async def add_services(self, *sip_addresses: str) -> None:
         async with Api.at(self.address) as api:
-            service = directory_pb.Service(sip_address=sip_address)
-            await api.directory.CreateService(directory_pb.CreateServiceRequest(service=service), metadata=AS_ALL)
+            for sip_address in sip_addresses:
+                service = directory_pb.Service(sip_address=sip_address)
+                await api.directory.CreateService(directory_pb.CreateServiceRequest(service=service), metadata=AS_ALL)
+
+    async def settle(self) -> None:
+        """Have two changes written, behind all that a call which was given up may still write."""
+        await self.add_services(_SETTLING)
+        async with Api.at(self.address) as api:
+            await api.directory.DeleteService(directory_pb.DeleteServiceRequest(sip_address=_SETTLING), metadata=AS_ALL)
 
     async def faults(self, calls: int) -> list[str]:
         """Return what is wrong with it after so many calls: its health, and its log."""

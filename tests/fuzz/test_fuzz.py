@@ -23,7 +23,7 @@ _SEED = 1
 _ENOUGH = 6000
 
 
-@pytest.mark.parametrize(("part", "steps"), [("web", 400), ("files", 100)])
+@pytest.mark.parametrize(("part", "steps"), [("rpcs", 400), ("frames", 150), ("web", 400), ("files", 100)])
 async def test_nothing_is_found(part: str, steps: int, tmp_path: Path) -> None:
     report = await PARTS[part](tmp_path, _SEED, Length(0, steps))
     assert report.findings == []
@@ -42,8 +42,7 @@ async def fuzzed(settings: Settings) -> AsyncIterator[Fuzzed]:
     assert isinstance(settings.database, Path)
     async with await App.start(settings) as app:
         server = Fuzzed(app.address, app.edges.web_address, settings.database, list)
-        for sip_address in SERVICES:
-            await server.add_service(sip_address)
+        await server.add_services(*SERVICES)
         yield server
 
 

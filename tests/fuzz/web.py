@@ -57,9 +57,10 @@ class WebFuzz:
         dice = dice_of(self._seed, "web", number)
         asked = web_request(dice, self._known)
         before = self._stored.mark()
-        if dice.chance(0.2):
+        if dice.chance(0.2) and not asked.lasts:
             data = _spoilt(asked, dice)
             kind, status, fault = "bytes", *await self._end_of_bytes(data)
+            await self._server.settle()
             shown: object = data
         else:
             kind, shown = asked.kind, asked.written()
@@ -114,7 +115,7 @@ class WebFuzz:
         received = b""
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                with suppress(ConnectionError):
+                with suppress(OSError):
                     writer.write(data)
                     writer.write_eof()
                     while chunk := await reader.read(65_536):

@@ -1,6 +1,7 @@
 """More connections than there is room for: calls on them are refused with a reason, and health is always answered."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -30,10 +31,9 @@ OWN_CONNECTION: Final = (("grpc.use_local_subchannel_pool", 1),)
 
 @pytest.fixture
 async def small(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[App]:
-    """Return a server with room for few connections, which waits for nothing."""
+    """Return a server with room for few connections."""
     monkeypatch.setattr("ringback.app.edges.most_grpc_connections", lambda **_: MOST)
-    for pause in ("_FIRST_CALL_S", "_CALM_S"):
-        monkeypatch.setattr(connection_room, pause, 0.0)
+    monkeypatch.setattr(connection_room, "_CALM_S", 0.0)
     async with await App.start(settings) as app:
         yield app
 
@@ -88,8 +88,9 @@ async def test_calls_on_later_connections_are_refused_and_health_is_answered(
     ]
 
 
-async def test_connections_on_which_nothing_happens_make_room(small: App, caplog: pytest.LogCaptureFixture) -> None:
+async def test_connections_on_which_nothing_happens_make_room(small: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither their number nor that nobody closes them keeps anybody out; a watch that was there goes on."""
+    monkeypatch.setattr(connection_room, "_FIRST_CALL_S", 0.0)
     host, _, port = small.address.rpartition(":")
     async with AsyncExitStack() as stack, own_connection(small.address) as watcher:
         watch = watcher.callbacks.WatchCallbacks(pb.WatchCallbacksRequest())
@@ -109,6 +110,25 @@ async def test_connections_on_which_nothing_happens_make_room(small: App, caplog
             end.cancel()
 
 
+async def test_others_are_let_in_as_there_is_room(small: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than half of all connections have a watch, for hours: that keeps nobody out."""
+    monkeypatch.setattr(connection_room, "_CALM_S", 3600.0)
+    room = small.edges.grpc.room
+    async with AsyncExitStack() as stack:
+        for _ in range(FEW):
+            await watching(stack, small.address)
+        async with AsyncExitStack() as others:
+            for _ in range(CROWDED - FEW):
+                await watching(others, small.address)
+            await room.look()
+        while len(small.edges.grpc.open_connections()) > FEW:
+            await room.look()
+        async with own_connection(small.address) as late:
+            assert await is_healthy(late)
+            await room.look()
+            assert await late.list_all() == []
+
+
 async def ended(reader: asyncio.StreamReader) -> None:
     try:
         while await reader.read(1000):
@@ -117,6 +137,7 @@ async def ended(reader: asyncio.StreamReader) -> None:
         pass
 
 
+@pytest.mark.long
 async def test_a_server_with_few_files_outlives_more_connections_than_it_has_files(tmp_path: Path) -> None:
     options = ("--listen", "127.0.0.1:0", "--database", f"sqlite:///{tmp_path}/ringback.db")
     async with AsyncExitStack() as stack, serving(*options, files="200") as server:
@@ -134,3 +155,32 @@ async def test_a_server_with_few_files_outlives_more_connections_than_it_has_fil
         assert await server.stop() == 0
     assert len([line for line in server.log if "connections" in line]) == len(["it begins", "it ends"])
     assert not any(level in line for line in server.log for level in (" ERROR ", " CRITICAL "))
+
+
+CALLS: Final = 5_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("connections", [1, 50, 1_500])
+async def test_a_burst_of_calls_is_answered_whole(tmp_path: Path, connections: int) -> None:
+    """Each call has a result or a reason, but those whose connection was not accepted; the server is none the worse."""
+    options = ("--listen", "127.0.0.1:0", "--database", f"sqlite:///{tmp_path}/ringback.db")
+    async with serving(*options, files="1000") as server, AsyncExitStack() as stack:
+        address = await server.address()
+        apis = [await stack.enter_async_context(own_connection(address)) for _ in range(connections)]
+        results = Counter(await asyncio.gather(*(result_of(apis[index % connections]) for index in range(CALLS))))
+        if connections <= 50:
+            assert results == {"OK": CALLS}
+        assert results.keys() <= {"OK", "QUOTA_EXCEEDED", "not connected"}
+        await stack.aclose()
+        async with own_connection(address) as api:
+            assert await is_healthy(api)
+        assert await server.stop() == 0
+
+
+async def result_of(api: Api) -> str:
+    try:
+        await api.callbacks.ListCallbacks(pb.ListCallbacksRequest(), timeout=300)
+    except grpc.aio.AioRpcError as error:
+        return refusal_of(error).reason or ("not connected" if error.code() is StatusCode.UNAVAILABLE else str(error))
+    return "OK"

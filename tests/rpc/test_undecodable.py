@@ -1,5 +1,8 @@
 """Calls whose request is no message, or that have none: refused as what they are, and hardly told of in the log."""
 
+import asyncio
+import gzip
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -17,7 +20,7 @@ from ringback.entry import undecodable
 from ringback.entry.undecodable import UndecodableLog
 from ringback.rpc.core import grpc_server
 from ringback.rpc.open_registrar import OpenRegistrar
-from ringback.rpc.requests import DETAILS_KEY
+from ringback.rpc.requests import DETAILS_KEY, refuse
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api
 from tests.world.methods import HEALTH_METHODS, OWN_METHODS, REFLECTION_METHODS
@@ -79,6 +82,28 @@ async def test_what_is_cut_off_or_missing_is_not_taken_for_an_empty_request(app:
         assert status.code is StatusCode.OK
     else:
         assert_refused(status.code, status.details)
+
+
+# Metadata and body.
+OF_THE_CORE: Final[Mapping[str, tuple[tuple[bytes, bytes], bytes]]] = {
+    "compressed in no way": ((b"x", b"y"), framed(b"", flags=1)),
+    "not compressed as it says": ((b"grpc-encoding", b"gzip"), framed(b"xxx", flags=1)),
+    "cut off and compressed": ((b"grpc-encoding", b"gzip"), framed(gzip.compress(bytes(100))[:-10], flags=1)),
+    "compressed in an unknown way": ((b"grpc-encoding", b"br"), framed(b"")),
+    "metadata that is no Base64": ((b"x-bin", b"!!!"), framed(b"")),
+}
+
+
+@pytest.mark.parametrize("method", ONE_OF_EACH)
+@pytest.mark.parametrize("fault", OF_THE_CORE)
+async def test_what_the_core_refuses_by_itself_is_no_empty_request(
+    app: App, method: str, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has no details: that it is INTERNAL is in the protocol of gRPC."""
+    metadata, body = OF_THE_CORE[fault]
+    caplog.clear()
+    assert (await raw_call(app.address, method, metadata, body=body)).code is StatusCode.INTERNAL
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 
 async def test_the_log_tells_of_one_and_counts_the_others(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
@@ -148,3 +173,37 @@ async def test_a_bug_behind_an_open_service_does_not_leak_its_text() -> None:
             await stub.Check(health_pb2.HealthCheckRequest())
     await server.stop(None)
     assert (caught.value.code(), caught.value.details()) == (StatusCode.INTERNAL, "internal error")
+
+
+class LateHealth(health_pb2_grpc.HealthServicer):
+    """Refuses a call when that is over already."""
+
+    def __init__(self) -> None:
+        self.called = asyncio.Event()
+        self.raised: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - as in gRPC
+        self.called.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        try:
+            await refuse(context, Status(code=StatusCode.INVALID_ARGUMENT.value[0]))
+        except BaseException as raised:
+            self.raised.set_result(raised)
+            raise
+
+
+async def test_a_call_that_is_over_before_it_is_refused_is_cancelled() -> None:
+    """Any other exception gRPC logs, with its traceback. It ends calls by itself for frames that it cannot unpack."""
+    server = grpc_server([("grpc.so_reuseport", 0)])
+    late: Any = LateHealth()
+    health_pb2_grpc.add_HealthServicer_to_server(late, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        calling = stub.Check(health_pb2.HealthCheckRequest())
+        await late.called.wait()
+        calling.cancel()
+        assert isinstance(await late.raised, asyncio.CancelledError)
+    await server.stop(None)

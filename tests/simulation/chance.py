@@ -37,12 +37,23 @@ class Weather(NamedTuple):
 
 KINDS = {
     "calm": Weather(),
-    "crashes": Weather(crashes=0.08, stops=0.03),
-    "disk": Weather(bad_commits=0.06, outages=0.03, crashes=0.03),
-    "network": Weather(lost_messages=0.08, lost_dialers=0.05, silences=0.1),
-    "clock": Weather(clock_steps=0.08, crashes=0.03, pauses=0.02),
-    "services": Weather(service_changes=0.2, crashes=0.02, bad_commits=0.01),
-    "storm": Weather(0.03, 0.04, 0.04, 0.02, 0.03, 0.02, 0.03, 0.04, 0.05, 0.05),
+    "crashes": Weather(crashes=0.2, stops=0.05, pauses=0.03),
+    "disk": Weather(bad_commits=0.1, outages=0.1, crashes=0.08),
+    "network": Weather(lost_messages=0.08, lost_dialers=0.15, silences=0.1, crashes=0.02),
+    "clock": Weather(clock_steps=0.2, crashes=0.1, pauses=0.05),
+    "services": Weather(service_changes=0.4, crashes=0.05, bad_commits=0.02),
+    "storm": Weather(
+        bad_commits=0.04,
+        lost_messages=0.04,
+        crashes=0.08,
+        stops=0.03,
+        pauses=0.05,
+        outages=0.05,
+        clock_steps=0.05,
+        lost_dialers=0.08,
+        silences=0.05,
+        service_changes=0.1,
+    ),
 }
 
 

@@ -31,6 +31,7 @@ from tests.simulation.server import Life, SimulatedLoop
 from tests.simulation.storm import Storm
 from tests.simulation.turns import Referee
 from tests.simulation.watchers import Watch
+from tests.world.skipping_loop import StuckError
 
 # A Monday morning, half a minute before the clock strikes: opening hours can begin and end.
 _EPOCH: Final = datetime(2026, 11, 2, 9, 0, 30, tzinfo=UTC)
@@ -81,8 +82,12 @@ def play(seed: int) -> Verdict:
             assert isinstance(loop, SimulatedLoop)
             loop.set_exception_handler(lambda *_: None)
             clock = SimulatedClock(loop)
+            history = History(seed, loop, clock)
             with drawn_from(seed, clock), silent():
-                return runner.run(History(seed, loop, clock).run())
+                try:
+                    return runner.run(history.run())
+                except StuckError as stuck:
+                    return history.verdict(str(stuck))
     finally:
         gc.enable()
 
@@ -155,7 +160,7 @@ class History:
         await asyncio.wait(background)
         assert self.network.life is not None
         await self.network.life.stop()
-        return self._verdict()
+        return self.verdict()
 
     def _set_weather(self, weather: Weather) -> None:
         self.weather = weather
@@ -281,7 +286,8 @@ class History:
             self._findings += referee.judge(self.disk.commits)
             self._grants = referee.grants
 
-    def _verdict(self) -> Verdict:
+    def verdict(self, *findings: str) -> Verdict:
+        """Return what was found so far, and these."""
         for row in self.disk.raw.execute("SELECT * FROM event ORDER BY number"):
             self._digest.update(repr(row).encode())
         facts = Counter(self._storm.blows)
@@ -291,5 +297,11 @@ class History:
         facts["events"] = self._checker.events
         facts["phones rung"] = self._phones.calls
         return Verdict(
-            self._seed, self.kind, self._findings, self._digest.hexdigest(), self._loop.steps, facts, self._trace_lines
+            self._seed,
+            self.kind,
+            [*self._findings, *findings],
+            self._digest.hexdigest(),
+            self._loop.steps,
+            facts,
+            self._trace_lines,
         )

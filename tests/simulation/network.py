@@ -19,6 +19,7 @@ R = TypeVar("R", bound=Message)
 TRAVEL_S: Final = 0.03
 _SLOW_TRAVEL_S: Final = 0.5
 _SLOW_SHARE: Final = 0.03
+_SHORT_PATIENCE_S: Final = 0.15
 # How long a client waits for a response that was lost.
 _PATIENCE_S: Final = 2.0
 # Responses of a stream that may be under way.
@@ -52,8 +53,15 @@ class Network:
 
     async def call(self, method: str, request: Message, response_type: type[R]) -> R:
         """Return the response. Raise `Unreachable`, `Refused`."""
+        # Some clients lose their patience while the server is at it; their calls are cancelled.
+        patience_s = self._dice.uniform(0, _SHORT_PATIENCE_S) if self._dice.random() < self.lost_messages else None
         try:
-            response: R = await self._call(method, request)
+            async with asyncio.timeout(patience_s):
+                response: R = await self._call(method, request)
+        except TimeoutError:
+            self._trace(method, "given up")
+            self.lost += 1
+            raise Unreachable from None
         except Unreachable:
             self._trace(method, "no response")
             raise

@@ -85,7 +85,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         self.steps += 1
-        if self.steps > _MOST_STEPS:
+        if self.steps == _MOST_STEPS:
             raise StuckError(f"something goes round in circles at {self.time():.3f} s")
         if (life := self._stopped) is not None:
             self._held += [handle for handle in self._ready if _is_of(handle, life)]

@@ -45,8 +45,8 @@ CASES: Sequence[tuple[Exception, StatusCode, str, Mapping[str, str], Sequence[ty
     ),
     (errors.CredentialsInvalid(), StatusCode.UNAUTHENTICATED, "CREDENTIALS_INVALID", {}, []),
     (errors.NotAllowed("not you"), StatusCode.PERMISSION_DENIED, "NOT_ALLOWED", {}, []),
-    (errors.PageTokenInvalid("bad"), StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", {}, []),
-    (errors.ResumeTokenInvalid("bad"), StatusCode.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID", {}, []),
+    (errors.PageTokenInvalid("bad"), StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", {}, [BadRequest]),
+    (errors.ResumeTokenInvalid("bad"), StatusCode.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID", {}, [BadRequest]),
     (errors.ResumeTokenExpired("old"), StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED", {}, []),
     (
         errors.RequestIdReused(ID, ["target"]),
@@ -258,6 +258,14 @@ def test_details_say_what_the_message_is_about() -> None:
     assert detail_of(status_of(errors.ServerDraining()), RetryInfo).retry_delay.seconds == 1
     limited = detail_of(status_of(errors.RateLimited("creates per second", 200, 1.5)), RetryInfo)
     assert limited.retry_delay.ToTimedelta() == timedelta(seconds=1.5)
+
+
+@pytest.mark.parametrize(
+    ("error", "field"), [(errors.PageTokenInvalid, "page_token"), (errors.ResumeTokenInvalid, "resume_token")]
+)
+def test_a_fault_of_a_token_names_its_field(error: type[Exception], field: str) -> None:
+    [violation] = detail_of(status_of(error(f"{field} is malformed")), BadRequest).field_violations
+    assert (violation.field, violation.description) == (field, "is malformed")
 
 
 @pytest.mark.parametrize("bug", [KeyError("secret"), errors.IllegalTransition("secret")])

@@ -96,8 +96,8 @@ class Edges:
 
     def open_connections(self) -> Collection[str]:
         """Return the peers of the connections that are open, on both ports."""
-        over_grpc = self.grpc.open_connections()
-        return over_grpc if self.http is None else {*over_grpc, *self.http.server.open_connections()}
+        over_grpc = frozenset(self.grpc.open_connections())
+        return over_grpc if self.http is None else over_grpc.union(self.http.server.open_connections())
 
     def bind(self) -> None:
         """Bind the addresses; clients that connect wait for `start`. Raise `CannotListen`."""

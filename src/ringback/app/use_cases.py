@@ -118,6 +118,7 @@ class UseCases:
             self.directory,
             self.leader_election,
             self.scheduler_loop,
+            self.scheduler_loop.pauses,
             self.assigner,
             self.presence,
             self.queue_watches,

@@ -78,7 +78,9 @@ def _served(configuration: Configuration) -> bool:
     """Serve, and return whether the server has failed. Raise `ClickException` when it cannot."""
     try:
         return _run(_serve(configuration))
-    except (UnusableFileError, CannotTrace) as fault:
+    except UnusableFileError as fault:
+        raise BadSettings([configuration.placed(str(fault))]) from None
+    except CannotTrace as fault:
         raise BadSettings([str(fault)]) from None
     except (StoreCannotOpen, CannotListen, DialerCannotOpen, StorageUnavailable, UnusableAssets) as fault:
         raise click.ClickException(str(fault)) from None

@@ -48,7 +48,7 @@ def load(path: Path, check: Check | None = None) -> list[WantedService]:
     try:
         return _read_root(Place.load(path), check)
     except FaultyFileError as fault:
-        raise ServicesFileError(fault.faults) from None
+        raise ServicesFileError(fault.faults, readable=fault.readable) from None
 
 
 def parse(text: str, file: str) -> list[WantedService]:
@@ -56,7 +56,7 @@ def parse(text: str, file: str) -> list[WantedService]:
     try:
         return _read_root(Place.root(text, file), None)
     except FaultyFileError as fault:
-        raise ServicesFileError(fault.faults) from None
+        raise ServicesFileError(fault.faults, readable=fault.readable) from None
 
 
 def _read_root(root: Place | None, check: Check | None) -> list[WantedService]:

@@ -27,8 +27,10 @@ _NO_TAGS: Final = "tags (!) are not taken"
 class FaultyFileError(Exception):
     """A file that cannot be used; `str()` lists all its faults, one on each line."""
 
-    def __init__(self, faults: Iterable[str]) -> None:
+    def __init__(self, faults: Iterable[str], *, readable: bool = True) -> None:
+        """`readable` is false for a file of which nothing can be read, so that no line of it can be named."""
         self.faults = tuple(faults)
+        self.readable = readable
         super().__init__("\n".join(self.faults))
 
 
@@ -49,9 +51,11 @@ class Place:
             with path.open("rb") as file:
                 content = file.read(_MAX_BYTES + 1)
         except (OSError, ValueError) as fault:  # a ValueError for a name with a NUL
-            raise FaultyFileError([f"{path}: {getattr(fault, 'strerror', None) or fault}"]) from None
+            name = str(path) if str(path).isprintable() else repr(str(path))
+            reason = getattr(fault, "strerror", None) or fault
+            raise FaultyFileError([f"{shortened(name)}: {reason}"], readable=False) from None
         if len(content) > _MAX_BYTES:
-            raise FaultyFileError([f"{path}: is larger than {_MAX_BYTES // 1024**2} MiB"])
+            raise FaultyFileError([f"{path}: is larger than {_MAX_BYTES // 1024**2} MiB"], readable=False)
         try:
             return cls.root(content.decode("utf-8-sig"), str(path))
         except UnicodeDecodeError as fault:

@@ -1,12 +1,15 @@
 """What is kept of calls, so that another process can go on with them when theirs is gone."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import NamedTuple, Protocol
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from ringback.ports.values import Change
+
+# A lease of 30 s has at least 20 s left when its process dies, since it is extended every ten.
+KEPT_FOR: Final = timedelta(seconds=12)
 
 
 class CallKey(NamedTuple):

@@ -7,8 +7,7 @@ connections on which nothing happens are ended, so that there is always one free
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from time import perf_counter
 from typing import Any, Final
 
@@ -23,19 +22,17 @@ _log: Final = logging.getLogger(__name__)
 _LOOK_S: Final = 0.1
 _LOOK_COSTS: Final = 19
 _LOOK_COSTS_CROWDED: Final = 4
-# There are nearly too many from so many of all on, and few again below.
+# There are nearly too many from so many of all on. So many are left when those without a call are ended.
 _CROWDED: Final = 3 / 4
 _FEW: Final = 1 / 2
-# How long a connection has for its first call while there is still room for others, and how long there have to be few
-# until all are let in again.
+# How long a connection has for its first call while there is still room for others.
 _FIRST_CALL_S: Final = 2.0
-_CALM_S: Final = 2.0
-# Peers without an address of their own, which cannot be told apart.
-_UNIX: Final = "unix:"
+# How long there have to be fewer until it is taken to be over. While it is not, others are let in as there is room.
+_CALM_S: Final = 10.0
 
 
 class ConnectionRoom:
-    """The connections of the gRPC port, whose calls pass through `call`. They all come on the addresses of one port."""
+    """The connections of the gRPC port, whose calls enter and leave. They all come on the addresses of one port."""
 
     def __init__(
         self,
@@ -44,7 +41,10 @@ class ConnectionRoom:
         end: Callable[[Collection[str]], None],
         open_count: Callable[[], int] = open_files.count,
     ) -> None:
-        """`peers` returns those of all connections that have one, the newest last, and `end` ends some of them."""
+        """`peers` returns those of all connections, the newest last, and `end` ends some of them.
+
+        Those of a Unix socket cannot be told apart: there are no peers then, and gRPC's own limit is the only one.
+        """
         self._most: Final = most
         self._crowded: Final = int(most * _CROWDED)
         self._few: Final = int(most * _FEW)
@@ -58,21 +58,17 @@ class ConnectionRoom:
         self._seen_s: dict[str, float] = {}
         self._calm_since_s: float | None = None
 
-    @contextmanager
-    def call(self, context: Any) -> Iterator[None]:
-        """Keep the connection of a call as long as it lasts."""
+    def enter(self, context: Any) -> None:
+        """Keep the connection of a call, until it leaves."""
         self._contexts.add(context)
-        try:
-            yield
-        finally:
-            self._contexts.discard(context)
+
+    def leave(self, context: Any) -> None:
+        """Note that a call is over."""
+        self._contexts.discard(context)
 
     def check(self, credentials: Credentials) -> None:
         """Raise `QuotaExceeded` for a call on a connection for which there is no room."""
-        if self._let_in is None:
-            return
-        peer = credentials.peer()
-        if peer not in self._let_in and not peer.startswith(_UNIX):
+        if self._let_in is not None and credentials.peer() not in self._let_in:
             raise QuotaExceeded("connections", self._crowded)
 
     async def run(self) -> None:
@@ -95,15 +91,18 @@ class ConnectionRoom:
         if len(peers) >= self._crowded:
             self._calm_since_s = None
             if self._let_in is None:
-                self._refuse_others(peers)
+                _log.warning("%d connections are open: calls on others are refused until there are fewer", len(peers))
+            self._let_in = self._fitting(peers)
             await asyncio.to_thread(self._end, self._unused(peers, now_s))
-        elif self._let_in is not None and self._is_calm(len(peers), now_s):
-            self._let_in = None
-            _log.warning("there is room for connections again")
+        elif self._let_in is not None:
+            self._let_in = self._fitting(peers)
+            self._settle(now_s)
 
-    def _refuse_others(self, peers: Sequence[str]) -> None:
-        self._let_in = frozenset(peers[: self._crowded])
-        _log.warning("%d connections are open: calls on others are refused until there are fewer", len(peers))
+    def _fitting(self, peers: Sequence[str]) -> frozenset[str]:
+        """Return those that have been let in, and as many of the others as there is room for."""
+        before = self._let_in or frozenset()
+        # A sort keeps the order of what is equal: the oldest come first.
+        return frozenset(sorted(peers, key=lambda peer: peer not in before)[: self._crowded])
 
     def _unused(self, peers: Sequence[str], now_s: float) -> Collection[str]:
         """Return the newest connections that have no call, and have had the time for one, as many as are too many."""
@@ -112,9 +111,10 @@ class ConnectionRoom:
         unused = [peer for peer in reversed(peers) if peer not in in_use and now_s >= self._seen_s[peer] + first_call_s]
         return unused[: len(peers) - self._few]
 
-    def _is_calm(self, count: int, now_s: float) -> bool:
-        if count > self._few:
-            self._calm_since_s = None
-        elif self._calm_since_s is None:
+    def _settle(self, now_s: float) -> None:
+        """Let all in again once there have been fewer for a while."""
+        if self._calm_since_s is None:
             self._calm_since_s = now_s
-        return self._calm_since_s is not None and now_s >= self._calm_since_s + _CALM_S
+        if now_s >= self._calm_since_s + _CALM_S:
+            self._let_in = None
+            _log.warning("there is room for connections again")

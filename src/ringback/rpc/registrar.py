@@ -80,14 +80,16 @@ class Registrar:
                 return behaviour(decoded(parse, request), RpcCall(caller, context, ending))
 
             try:
-                with room.call(context):
-                    await call.admit(room)
-                    response = await call.serve(behave)
+                room.enter(context)
+                await call.admit(room)
+                response = await call.serve(behave)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - gRPC would send its text to the client
                 await _abort(call, context, error)
             else:
                 call.end()
                 return response
+            finally:
+                room.leave(context)
 
         return respond
 
@@ -100,10 +102,4 @@ async def _abort(call: Entered, context: Context, error: BaseException) -> None:
         call.end(grpc.StatusCode.CANCELLED.name)
         raise
     call.end(code_of(status).name)
-    try:
-        await refuse(context, status)
-    except grpc.aio.InternalError:
-        if not isinstance(error, asyncio.CancelledError):
-            raise
-        # A client that does not read: what is being written to it cannot be followed by a status.
-        raise error from None
+    await refuse(context, status)

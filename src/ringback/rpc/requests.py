@@ -1,5 +1,6 @@
 """What comes over gRPC for a request, which can be anything and nothing, and how it is refused."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
@@ -7,7 +8,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 
-from ringback.domain.errors import UndecodableRequest
+from ringback.domain.errors import Fault, InvalidRequest, UndecodableRequest
 
 _M = TypeVar("_M")
 
@@ -25,9 +26,10 @@ async def first_of(context: Context) -> bytes | None:
 
 
 def decoded(parse: Callable[[bytes], _M], request: bytes | None) -> _M:
-    """Return the message. Raise `UndecodableRequest`."""
+    """Return the message. Raise `InvalidRequest`."""
     if request is None:
-        raise UndecodableRequest("is missing, or is cut off")
+        # Or its client has given it up, or gRPC has refused it: that is nothing for the log.
+        raise InvalidRequest([Fault("request", "is missing, or is cut off")])
     try:
         return parse(request)
     except DecodeError:
@@ -35,8 +37,16 @@ def decoded(parse: Callable[[bytes], _M], request: bytes | None) -> _M:
 
 
 async def refuse(context: Context, status: Status) -> NoReturn:
-    """End a call with this status, by the exception of gRPC that does so."""
-    await context.abort(code_of(status), status.message, trailing_metadata(status))
+    """End a call with this status, by the exception of gRPC that does so.
+
+    One that no status can follow any more is cancelled: the core of gRPC has ended it, as it does for frames
+    that it cannot unpack, or its client does not read what is being written.
+    """
+    try:
+        await context.abort(code_of(status), status.message, trailing_metadata(status))
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError from None
+    raise AssertionError("abort raises")
 
 
 def code_of(status: Status) -> grpc.StatusCode:

@@ -22,6 +22,7 @@ from ringback.rpc.connections import (
     stop_listening,
 )
 from ringback.rpc.core import grpc_server
+from ringback.rpc.health import Health
 from ringback.rpc.open_registrar import OpenRegistrar
 from ringback.rpc.reflection import add_reflection
 from ringback.rpc.registrar import Registrar
@@ -95,7 +96,7 @@ class Server:
         self.room = ConnectionRoom(
             most_connections, self.open_connections, lambda peers: end_connections(self._bound, peers)
         )
-        self._health = health.aio.HealthServicer()
+        self._health = Health()
         # What was reported last of the server as a whole.
         self.is_serving = False
         self._updates: set[asyncio.Task[None]] = set()

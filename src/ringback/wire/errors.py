@@ -114,6 +114,16 @@ def _bad_request(refusal: _Refusal) -> BadRequest:
     )
 
 
+def _field(name: str) -> Callable[[_Refusal], Message]:
+    """Make a violation of one field out of a message that begins with its name, or says what is wrong as it is."""
+
+    def violation(refusal: _Refusal) -> BadRequest:
+        description = refusal.message.removeprefix(f"{name} ")
+        return BadRequest(field_violations=[BadRequest.FieldViolation(field=name, description=description)])
+
+    return violation
+
+
 def _precondition(refusal: _Refusal) -> PreconditionFailure:
     violation = PreconditionFailure.Violation(
         type=refusal.rule.reason,
@@ -161,8 +171,10 @@ _RULES: Final[Mapping[type[Exception], _Rule]] = {
     errors.DialRuleBroken: _Rule(StatusCode.INVALID_ARGUMENT, "DIAL_RULE", _attributes("rule"), [_bad_request]),
     errors.CredentialsInvalid: _Rule(StatusCode.UNAUTHENTICATED, "CREDENTIALS_INVALID"),
     errors.NotAllowed: _Rule(StatusCode.PERMISSION_DENIED, "NOT_ALLOWED"),
-    errors.PageTokenInvalid: _invalid("PAGE_TOKEN_INVALID"),
-    errors.ResumeTokenInvalid: _invalid("RESUME_TOKEN_INVALID"),
+    errors.PageTokenInvalid: _Rule(StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", details=[_field("page_token")]),
+    errors.ResumeTokenInvalid: _Rule(
+        StatusCode.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID", details=[_field("resume_token")]
+    ),
     errors.ResumeTokenExpired: _Rule(StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED"),
     errors.RequestIdReused: _invalid("REQUEST_ID_REUSED", "callback_id", "differing_fields"),
     errors.CallbackNotFound: _Rule(

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY
 from ringback.domain.callback import LONGEST_LEASE, Callback, State
+from ringback.domain.dial_rules import DEFAULT_RULES
 from ringback.domain.outcome import Outcome
 from ringback.domain.service import LONGEST_RING_TIMEOUT
 from ringback.ports.dialer import OutcomeReport
@@ -164,3 +166,72 @@ async def test_a_retry_waits_for_its_delay_by_the_clock_as_it_is(world: World, s
     assert ended.next_attempt_time == world.clock.now() + seconds(300)
     await world.run_until(seconds(300))
     assert await world.state(callback) is State.QUEUED
+
+
+async def planned_ahead(world: World) -> tuple[Callback, Callback, Callback]:
+    """Return a retry, a callback in the queue, and one that is due tomorrow, of a clock that is a day ahead."""
+    service = await world.service(max_queue_time=30 * DAY)
+    retried = await world.create(service, seconds_between_retries=300)
+    leased = await world.lease()
+    assert leased.lease is not None
+    await world.leases.dialing(ANYBODY, leased.lease.token)
+    await world.leases.ended(ANYBODY, leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
+    queued = await world.create(service, "sip:queued@b.example")
+    later = await world.create(service, "sip:later@b.example", due_date=world.clock.now() + timedelta(hours=1))
+    return retried, queued, later
+
+
+@pytest.mark.parametrize("boot", ["this boot", "the next one"])
+@pytest.mark.parametrize("under_way", [False, True], ids=["over a restart", "under way"])
+async def test_what_was_planned_by_a_clock_ahead_follows_it_back(world: World, boot: str, under_way: bool) -> None:
+    await world.clock_jumps.start()
+    await world.clock_jumps.follow()
+    retried, queued, later = await planned_ahead(world)
+    world.clock.jump(-DAY)
+    if under_way:
+        await world.clock_jumps.follow()
+    else:
+        world = await started_again(world, boot=boot)
+    now = world.clock.now()
+    await world.scheduler.run_once(now)
+    found = {c.callback_id: c for c in await world.store.get_many([c.callback_id for c in (retried, queued, later)])}
+    retry, first, due = (found[c.callback_id] for c in (retried, queued, later))
+    assert (retry.state, retry.next_attempt_time) == (State.SCHEDULED, now + seconds(300))
+    assert (first.state, first.ready_time, first.queue_time) == (State.QUEUED, now, queued.queue_time)
+    assert due == later
+    # Those who come now stand behind the one that was there.
+    world.clock.pass_time(MOMENT)
+    behind = await world.create(await world.directory.get(queued.service_id), "sip:behind@b.example")
+    assert [(await world.lease()).callback_id for _ in range(2)] == [queued.callback_id, behind.callback_id]
+    await world.run_until(seconds(300) - MOMENT)
+    assert await world.state(retried) is State.QUEUED
+
+
+async def test_all_that_waits_is_looked_at_in_batches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ringback.application.scheduling.scheduler.BATCH", 2)
+    await world.clock_jumps.start()
+    service = await world.service()
+    waiting = [await world.create(service, f"sip:n{n}@b.example") for n in range(5)]
+    world.clock.jump(-DAY)
+    await world.clock_jumps.follow()
+    now = world.clock.now()
+    while await world.scheduler.run_once(now) == now:
+        pass
+    found = await world.store.get_many([callback.callback_id for callback in waiting])
+    assert {callback.ready_time for callback in found} == {now}
+
+
+@BACK
+async def test_what_was_dialled_by_a_clock_ahead_counts_as_dialled_today(world: World, step: timedelta) -> None:
+    rules = replace(DEFAULT_RULES, attempts_per_number_and_day=1)
+    world.dial_policy.replace(rules)
+    service = await world.service()
+    await world.create(service, PHONE, max_retries=0)
+    leased = await world.lease()
+    assert leased.lease is not None
+    await world.leases.dialing(ANYBODY, leased.lease.token)
+    await world.leases.ended(ANYBODY, leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
+    world.clock.jump(step)
+    await world.clock_jumps.follow()
+    dialled = await world.store.dialled_of("tel:+41785556677", world.clock.now() - DAY)
+    assert world.dial_policy.used_up(service, dialled, world.clock.now()) is not None

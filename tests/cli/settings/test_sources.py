@@ -322,7 +322,7 @@ def test_services_in_the_file_or_beside_it() -> None:
         ("dialer: ''", "c.yaml:1: dialer: is empty; "),
         ("services:", "c.yaml:1: services: is empty; "),
         ("services: {}", "c.yaml:1: services: must be a single value"),
-        ("services: none.yaml", "none.yaml: No such file or directory"),
+        ("services: none.yaml", "c.yaml:1: services: none.yaml: No such file or directory"),
         ("lame_duck: .nan", "c.yaml:1: lame_duck: '.nan' is no length of time from 0s to 1m: "),
         ("lame_duck: .inf", "c.yaml:1: lame_duck: '.inf' is no length of time from 0s to 1m: "),
         ('dialer: "\\ud800"', "c.yaml:1: dialer: has half of a character (a surrogate)"),
@@ -370,7 +370,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
 def test_a_file_that_is_none(path: str) -> None:
     with pytest.raises(BadSettings) as caught:
         resolve({}, path)
-    assert caught.value.message.startswith(f"{path}: ")
+    assert caught.value.message.startswith(f"{path}: " if path.isprintable() else f"{path!r}: ")
     assert len(caught.value.message.splitlines()) == 1
 
 

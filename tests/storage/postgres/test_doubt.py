@@ -31,7 +31,7 @@ class Scene:
         await self.store.put_service(OTHER_SERVICE)
         assert [event.callback for event in await self.witness.events(0, 10)] == [callback]
         assert self.told == [callback]
-        assert self.store.healthy
+        assert await self.store.probe()
 
 
 @pytest.fixture

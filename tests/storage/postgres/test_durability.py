@@ -36,4 +36,4 @@ async def test_a_server_that_loses_commits_is_told_of_at_start(
     with caplog.at_level(logging.WARNING):
         await (await PostgresStore.open(cluster.new_schema())).close()
     told = "PostgreSQL runs with fsync, full_page_writes off: a crash of its machine loses what was acknowledged"
-    assert caplog.messages == [told]
+    assert told in caplog.messages

@@ -1,5 +1,6 @@
 """PostgreSQL: a standby takes over, with all that was acknowledged or without, and the former primary comes back."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -71,6 +72,30 @@ async def test_a_standby_that_lacks_what_was_acknowledged_is_noticed(primary: Cl
 def standby_has(standby: Cluster, url: str, newest: int) -> bool:
     schema = url.rpartition("%3D")[2]
     return standby.execute(f"SELECT max(number) FROM {schema}.event") == [(newest,)]
+
+
+async def test_a_commit_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged(
+    primary: Cluster,
+) -> None:
+    """PostgreSQL reports it as done, with a warning that it may not be on the standby."""
+    standby = primary.new_standby()
+    try:
+        async with opened(primary.new_schema()) as store:
+            await store.put_service(SERVICE)
+            standby.down()
+            callback = new()
+            creating = asyncio.create_task(store.create([callback]))
+            waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE '%COMMIT%'"
+            while not await asyncio.to_thread(primary.execute, f"SELECT pid {waiting}"):
+                pass
+            assert primary.execute(f"SELECT pg_cancel_backend(pid) {waiting}")
+            with pytest.raises(StorageUnavailable, match="during the commit"):
+                await creating
+            standby.up()
+            assert await insist(lambda: store.create([callback])) == [callback]
+            assert len(await store.events(0, 10)) == 1
+    finally:
+        standby.destroy()
 
 
 async def test_a_former_primary_that_comes_back_is_not_used(primary: Cluster, caplog: pytest.LogCaptureFixture) -> None:

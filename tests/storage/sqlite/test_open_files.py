@@ -152,6 +152,11 @@ def index_deleted(path: Path) -> None:
     index_of(path).unlink()
 
 
+def index_emptied(path: Path) -> None:
+    """SQLite would be killed by its next look there, and by its last one."""
+    os.truncate(index_of(path), 0)
+
+
 def index_replaced(path: Path) -> None:
     copy = path.with_name("copy.index")
     shutil.copy(index_of(path), copy)
@@ -178,6 +183,7 @@ LOSSES: list[Loss] = [
     log_emptied,
     log_cut,
     index_deleted,
+    index_emptied,
     index_replaced,
 ]
 
@@ -273,6 +279,20 @@ async def test_when_the_file_comes_back_service_returns(
     assert await stored(path) == {before.callback_id, after.callback_id}
 
 
+async def test_a_link_that_leads_elsewhere(path: Path, tmp_path: Path) -> None:
+    (link := tmp_path / "link.db").symlink_to(path)
+    store = await opened(link)
+    await create(store)
+    link.unlink()
+    link.symlink_to(another_database(path))
+    assert not await is_good(store)
+    link.unlink()
+    link.symlink_to(path)
+    assert await is_good(store)
+    await create(store)
+    await store.close()
+
+
 async def test_a_commit_that_ends_in_a_file_that_is_gone_is_not_acknowledged(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,7 +321,7 @@ async def test_a_commit_that_ends_in_a_file_that_is_gone_is_not_acknowledged(
     assert await stored(path) == {event.callback.callback_id}
 
 
-@pytest.mark.parametrize("loss", [log_deleted, log_moved, log_replaced, index_deleted, index_replaced])
+@pytest.mark.parametrize("loss", [log_deleted, log_moved, log_replaced, index_deleted, index_emptied, index_replaced])
 async def test_a_stop_saves_what_only_the_lost_log_has(path: Path, loss: Loss) -> None:
     store = await opened(path)
     ids = {(await create(store)).callback_id for _ in range(20)}

@@ -19,6 +19,7 @@ from ringback.ports.values import Retention
 from ringback.storage import write_health
 from ringback.storage.sqlite import SqliteStore, write_lock
 from ringback.storage.sqlite.connection import Readers
+from ringback.storage.sqlite.open_files import CheckedReads
 from ringback.storage.sqlite.transaction import Transaction, probe
 from tests.world.event_log import events_after
 from tests.world.samples import NOW, SERVICE, cancel, changes, new
@@ -146,7 +147,7 @@ async def test_a_small_request_fits_beside_one_that_is_refused(sqlite_store: Sql
 
 
 class CommitsSayTheyFail:
-    """A connection whose commits succeed, and are told to have failed: what a broken disk leaves is not known."""
+    """A connection whose commits succeed, and are told to have failed, as those of a broken disk may."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -174,6 +175,23 @@ async def test_what_a_failed_commit_has_stored_all_the_same_is_told(
 
     async with asyncio.timeout(10), aclosing(sqlite_store.follow(0)) as batches:
         assert [event.callback for event in await anext(batches)] == [callback]
+
+
+async def test_services_that_a_failed_commit_has_stored_are_read(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise whoever decides by the old ones is refused, reads nothing new, and decides again, for ever."""
+    writing = sqlite_store._writing
+    service = (await sqlite_store.services()).services[0]
+    seen = await sqlite_store.services_version()
+    monkeypatch.setattr(writing, "_database", CommitsSayTheyFail(writing._database))
+
+    with pytest.raises(StorageUnavailable):
+        await sqlite_store.put_service(replace(service, paused=True, revision=service.revision + 1))
+
+    assert await sqlite_store.services_version() == (await sqlite_store.services()).version > seen
+    async with asyncio.timeout(10):
+        await sqlite_store.wait_for_services(seen)
 
 
 @pytest.fixture
@@ -402,7 +420,9 @@ async def test_a_question_that_hangs_in_the_disk_is_given_up(
 ) -> None:
     """SQLite cannot be interrupted there. The connection is used again when it has come back."""
     goes_on = threading.Event()
-    pool = sqlite_store._seekers
+    checked = sqlite_store._seekers
+    assert isinstance(checked, CheckedReads)
+    pool = checked._pool
     assert isinstance(pool, Readers)
     for reader in pool._readers:
         await reader.connection.create_function("hang", 0, goes_on.wait)

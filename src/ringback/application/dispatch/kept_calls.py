@@ -23,7 +23,7 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.domain.events import LeaseLapsed, LeaseTaken
 from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import versions
-from ringback.ports.calls import CallKey, KeptCall
+from ringback.ports.calls import KEPT_FOR, CallKey, KeptCall
 from ringback.ports.clock import Clock
 from ringback.ports.errors import RevisionConflict
 from ringback.ports.store import Store
@@ -31,8 +31,6 @@ from ringback.ports.values import Change
 
 _log = logging.getLogger(__name__)
 
-# A lease of 30 s has at least 20 s left when its process dies, since it is extended every ten.
-KEPT_FOR: Final = timedelta(seconds=12)
 _RENEW_S: Final = 4.0
 _RETRY_S: Final = 1.0
 # How many calls are taken over at once.

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from ringback.application.dispatch.kept_calls import KEPT_FOR
 from ringback.domain.callback import LONGEST_LEASE
 from ringback.domain.clock_set_back import LONGEST_KEPT_PHONE, lease_end
 from ringback.domain.errors import StorageUnavailable
+from ringback.ports.calls import KEPT_FOR
 from ringback.ports.clock import Clock
 from ringback.ports.store import Store
 from ringback.ports.values import ClockMark, Extension
@@ -45,10 +45,15 @@ class ClockJumps:
         self._mark: ClockMark | None = None
         self._is_bounded = False
         self._listeners: list[Callable[[], None]] = []
+        self._set_back_listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each jump: what waits for a moment has to wait for another one."""
         self._listeners.append(listener)
+
+    def listen_set_back(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each jump back, also one that no server saw: some times may lie too far ahead."""
+        self._set_back_listeners.append(listener)
 
     async def start(self) -> None:
         """Read how many jumps there have been before, and how the clock went then. Raise `StorageUnavailable`."""
@@ -87,12 +92,15 @@ class ClockJumps:
             self._jumps += 1
             what = "another server has moved the leases" if moved is None else f"{moved} leases were moved with it"
             _log.warning("the clock jumped by %.1f s: %s", jump_s, what)
-            for listener in self._listeners:
+            for listener in (*self._listeners, *(self._set_back_listeners if jump_s < 0 else ())):
                 listener()
             if moved is None:
                 self._jumps = await self._store.clock_jumps()
         if not self._is_bounded:
             await self._bound()
+            if await self._is_behind():
+                for listener in self._set_back_listeners:
+                    listener()
             self._is_bounded = True
         await self._note()
 
@@ -118,6 +126,12 @@ class ClockJumps:
         await self._store.bound_keeping(now + LONGEST_KEPT_PHONE, now + KEPT_FOR)
         if cut:
             _log.warning("the clock was set back while no server ran: %d leases were cut short", cut)
+
+    async def _is_behind(self) -> bool:
+        """Return whether the newest change is of a later time than it is now."""
+        newest = (await self._store.history()).newest
+        events = await self._store.events(newest - 1, 1) if newest else []
+        return any((each.callback.update_time - self.now()).total_seconds() >= _JUMP_S for each in events)
 
     async def _note(self) -> None:
         """Note how the clock goes, where that is not what is noted."""

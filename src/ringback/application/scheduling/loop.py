@@ -15,6 +15,7 @@ from ringback.application.events.feed import EventFeed
 from ringback.application.outage import OutageLog
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
+from ringback.application.scheduling.process_pauses import ProcessPauses
 from ringback.application.scheduling.scheduler import Scheduler
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.service import Service
@@ -25,8 +26,6 @@ _log = logging.getLogger(__name__)
 # How long to sleep at most before the clock is checked again for a jump.
 _CLOCK_CHECK_S = 1.0
 _RETRY_S = 1.0
-# Whoever sleeps for so long was stopped meanwhile (SIGSTOP, a frozen container), and nobody could extend a lease.
-_PAUSED_S = 3.0
 _PATIENCE_S = 1.0
 _NOW, _FAR = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -45,6 +44,7 @@ class SchedulerLoop:
         self._scheduler = scheduler
         self._election = election
         self._clock = clock
+        self.pauses = ProcessPauses(clock, scheduler.note_outage)
         # When the next pass begins, as far as is known.
         self._wake_time = _FAR
         self._woken = asyncio.Event()
@@ -53,6 +53,7 @@ class SchedulerLoop:
         self._listeners: list[Callable[[float], None]] = []
         self._outage = OutageLog()
         election.listen(self.look_at_all)
+        clock.listen_set_back(self._on_set_back)
         directory.listen(self._on_service, self.settle)
         feed.listen(self._on_events)
 
@@ -80,6 +81,8 @@ class SchedulerLoop:
 
     async def _make_pass(self) -> None:
         begun_s = monotonic()
+        # Nothing is awaited before the time is read by which leases are judged.
+        self.pauses.look()
         self._wake_at(await self._scheduler.run_once(self._clock.now()))
         for listener in self._listeners:
             listener(monotonic() - begun_s)
@@ -97,19 +100,14 @@ class SchedulerLoop:
     async def _sleep(self) -> None:
         """Sleep until the wake time, also if it is moved meanwhile, or until the clock has jumped."""
         while not self._clock.jump_s():
-            # Before anything is waited for: the process may be paused at any of the waits.
-            asleep_since, asleep_at_s = self._clock.now(), monotonic()
-            await self._scheduler.look_for_outage(asleep_since)
+            await self._scheduler.look_for_outage(self._clock.now())
             self._woken.clear()
-            if monotonic() - asleep_at_s <= _PAUSED_S:
-                remaining_s = (self._wake_time - self._clock.now()).total_seconds()
-                if remaining_s <= 0:
-                    return
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(min(remaining_s, _CLOCK_CHECK_S)):
-                        await self._woken.wait()
-            if monotonic() - asleep_at_s > _PAUSED_S:
-                self._scheduler.note_outage(asleep_since)
+            remaining_s = (self._wake_time - self._clock.now()).total_seconds()
+            if remaining_s <= 0:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(remaining_s, _CLOCK_CHECK_S)):
+                    await self._woken.wait()
 
     def _wake_at(self, moment: datetime) -> None:
         if moment < self._wake_time:
@@ -119,6 +117,10 @@ class SchedulerLoop:
     def look_at_all(self) -> None:
         """Let a pass, which begins at once, apply all settings again."""
         self._scheduler.note_all_services()
+        self._wake_at(_NOW)
+
+    def _on_set_back(self) -> None:
+        self._scheduler.note_set_back()
         self._wake_at(_NOW)
 
     def _on_service(self, service: Service) -> None:

@@ -20,10 +20,12 @@ from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.optimistic import apply_each
 from ringback.application.scheduling.database_outage import DatabaseOutage
+from ringback.domain import clock_set_back
 from ringback.domain.callback import IN_PROGRESS, WAITING, Callback, State
 from ringback.domain.closing import attempt_time, correction, steps_back
 from ringback.domain.errors import ServiceNotFound
 from ringback.domain.events import BecameDue, ExpireTimePassed, LeaseLapsed, OpeningMoved
+from ringback.domain.filter import CallbackFilter
 from ringback.domain.lifecycle import after, versions
 from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.quiet_hours import QuietHours
@@ -68,6 +70,8 @@ class Scheduler:
         self._planned_by: dict[str, _Hours] = {}
         # Services whose SCHEDULED callbacks are being planned anew, and how far that has come.
         self._replanned: dict[str, _Replanned] = {}
+        # How far the waiting callbacks have been looked at, by id, since the clock was set back; None: it was not.
+        self._set_back_after: str | None = None
         # Callbacks that some server has planned by settings that were out of date.
         self._misplaced: set[str] = set()
         # How many steps of callbacks were stored, or rows deleted, by what for.
@@ -86,12 +90,13 @@ class Scheduler:
             Work.EXPIRED, lambda limit: self._store.expired(now, limit), lambda c: [after(c, ExpireTimePassed(at=now))]
         )
         await self._follow_changes(now)
+        await self._follow_clock(now)
         await self._settle(Work.DUE, lambda limit: self._store.due(now, limit), lambda c: self._promote(c, now))
         await self._close(now)
         await self._replan_some(now)
         next_purge = await self._purge(now)
         times = [next_purge, *self._closings.values()]
-        if self._replanned:
+        if self._replanned or self._set_back_after is not None:
             times.append(now)
         if (next_time := await self._store.next_time()) is not None:
             # After an outage it may be the end of a lease that does not count yet.
@@ -195,6 +200,25 @@ class Scheduler:
             self._misplaced.add(callback.callback_id)
             times.append(now)
         return times
+
+    # --- A clock that was set back -----------------------------------------------------------------------------
+
+    def note_set_back(self) -> None:
+        """Let the next passes plan what waits by the clock as it is."""
+        self._set_back_after = ""
+
+    async def _follow_clock(self, now: datetime) -> None:
+        """Look at one batch of the callbacks that wait, so that other work comes in between."""
+        if (after_id := self._set_back_after) is None:
+            return
+        found = await self._store.snapshot(CallbackFilter(states=tuple(sorted(WAITING))), after_id, BATCH)
+        await self._apply(Work.REPLANNED, found.callbacks, lambda c: self._correct(c, now))
+        if self._set_back_after == after_id:  # else the clock was set back once more
+            self._set_back_after = found.callbacks[-1].callback_id if found.more else None
+
+    def _correct(self, callback: Callback, now: datetime) -> Sequence[Callback]:
+        event = clock_set_back.correction(callback, self._service_of(callback), now, self._policy.rules)
+        return () if event is None else [after(callback, event)]
 
     # --- Opening hours -----------------------------------------------------------------------------------------
 

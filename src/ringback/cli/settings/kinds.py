@@ -1,6 +1,7 @@
 """The kinds of values that settings have: how each is written, read, limited and shown."""
 
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -105,12 +106,38 @@ HTTP_ADDRESS: Final = Kind(
 
 def _parse_database(text: str, folder: Path) -> Path | PostgresUrl:
     location = parse_database(text)
-    return folder / location if isinstance(location, Path) else location
+    if isinstance(location, PostgresUrl):
+        return location
+    if not text.isprintable():
+        raise ValueError(f"{text!r} has a control character, or one that is not seen")
+    path = folder / location
+    if (what := _what_is_no_file(path)) is not None:
+        raise ValueError(f"{text!r} is {what}, and no file")
+    return path
+
+
+def _what_is_no_file(path: Path) -> str | None:
+    """Return what the path names that could never be a file; None where it is one, or nothing is there yet."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return None  # opening it says why
+    if stat.S_ISREG(mode):
+        return None
+    return next((what for is_it, what in _NO_FILES if is_it(mode)), "something else")
 
 
 def _show_database(location: Path | PostgresUrl) -> str:
     return without_secrets(location.url) if isinstance(location, PostgresUrl) else f"sqlite:///{location}"
 
+
+_NO_FILES: Final = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISFIFO, "a pipe"),
+)
 
 DATABASE: Final = Kind(form="URL", parse=_parse_database, show=_show_database)
 

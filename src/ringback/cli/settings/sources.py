@@ -47,6 +47,13 @@ class Configuration:
     def __getitem__(self, name: str) -> Any:
         return self.resolved[name].value
 
+    def placed(self, fault: str) -> str:
+        """Return a fault that begins with the path of a file with what has named this file, where a setting did."""
+        for value, source in self.resolved.values():
+            if isinstance(value, Path) and source.where and fault.startswith(f"{value}: "):
+                return f"{source.where}: {fault}"
+        return fault
+
 
 class BadSettings(click.ClickException):
     """Settings that cannot be used: all their faults, one on each line. Exit code 2."""
@@ -161,7 +168,7 @@ def _parsed(setting: Setting, text: str, source: Source, faults: list[str]) -> G
     except ValueError as fault:
         faults.append(f"{source.where}: {shortened(str(fault))}")
     except FaultyFileError as fault:
-        faults.extend(fault.faults)
+        faults.extend(fault.faults if fault.readable else [f"{source.where}: {fault}"])
     return None
 
 
@@ -218,5 +225,8 @@ def _read(setting: Setting, place: Place, folder: Path) -> Any:
     try:
         return place.read(lambda text: setting.parse(text, folder), None)
     except FaultyFileError as fault:
-        place.faults.extend(fault.faults)
-        return None
+        if fault.readable:
+            place.faults.extend(fault.faults)
+        else:
+            place.fail(str(fault))
+    return None

@@ -119,6 +119,12 @@ class PostgresBatchWriter:
         self._continuity.insist()
         commit = newest = None
         is_committing = False
+        grades: list[str | None] = []
+
+        def hear(notice: psycopg.errors.Diagnostic) -> None:
+            grades.append(notice.severity_nonlocalized)  # now: it is empty afterwards
+
+        connection.add_notice_handler(hear)
         try:
             async with connection.pipeline() as pipeline:
                 transaction = PostgresTransaction(connection, pipeline, self._server)
@@ -126,6 +132,7 @@ class PostgresBatchWriter:
                 outcomes = await _run_operations(transaction, batch)
                 newest = await transaction.append()
                 is_committing = True  # from here on it may be on its way
+                grades.clear()
                 commit = await transaction.send("COMMIT")
                 if self._notifies and (newest is not None or transaction.services_version):
                     # After the commit, in its own transaction: a hint that fails cannot harm what is written.
@@ -139,7 +146,11 @@ class PostgresBatchWriter:
                 _log.warning("the database does not take notifications, other servers have to poll: %s", error)
                 self._notifies = False
         finally:
+            connection.remove_notice_handler(hear)
             await _clean(connection)
+        if transaction.entries and "WARNING" in grades:
+            # Somebody has cancelled the wait for the standby (`pg_cancel_backend`): it is committed without it.
+            raise CommitInDoubt(_doubt(batch, outcomes, transaction))
         if commit.statusmessage != "COMMIT":
             raise StorageUnavailable("the database rolled back what it was to commit")
         number = 0

@@ -62,7 +62,6 @@ async def _prepare(address: Address, connection: Connection, *, must_exist: bool
     if encoding != "UTF8":
         raise StoreCannotOpen(address, f"its encoding is {encoding}; it has to be UTF8")
     await check_session(address, connection)
-    await warn_of_settings(connection)
     # All in one transaction, so the lock ends with it, also when this server is killed in the middle.
     async with connection.transaction():
         await connection.execute("SELECT set_config('lock_timeout', $1, true)", [_OTHERS_LIMIT])
@@ -74,6 +73,7 @@ async def _prepare(address: Address, connection: Connection, *, must_exist: bool
         if (await connection.execute(naming, [new_database_id(), UNNAMED])).rowcount:
             tell_of_restore()
         [(database_id,)] = await ask(connection, "SELECT database_id FROM ringback")
+    await warn_of_settings(connection)
     return Prepared(str(database_id), is_new=not version)
 
 

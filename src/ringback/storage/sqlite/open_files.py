@@ -47,6 +47,8 @@ class OpenFiles:
         """`database` is a connection that has read. Raise `OSError`, `sqlite3.Error`."""
         log, index = (held.hold(beside(path, end)) for end in (LOG, INDEX))
         self._held = held
+        self._index = index
+        self._index_bytes = os.fstat(index).st_size
         self._names: Final[Mapping[str, tuple[str, Inode]]] = {
             DATABASE: (str(path), held.inode),
             **{
@@ -67,6 +69,15 @@ class OpenFiles:
         """Look, unless it is known. Raise `StorageUnavailable` when what is written now, or was just now, is lost."""
         if self._loss is None:
             self._loss = self._look()
+        self.check_known()
+
+    def check_for_reading(self) -> None:
+        """Raise `StorageUnavailable` when a loss is known, or the index was cut.
+
+        SQLite reads it as memory, and to read behind its end would kill the process.
+        """
+        if os.fstat(self._index).st_size < self._index_bytes:
+            self.check()
         self.check_known()
 
     def check_known(self) -> None:
@@ -124,7 +135,7 @@ class CheckedReads:
         self._files = files
 
     async def read(self, query: Callable[[aiosqlite.Connection], Awaitable[R]]) -> R:
-        self._files.check_known()
+        self._files.check_for_reading()
         result = await self._pool.read(query)
         self._files.check_known()
         return result

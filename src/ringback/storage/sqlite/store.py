@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from functools import partial
 from os import PathLike
@@ -84,6 +84,8 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     _writing: WritingConnection
     _files: OpenFiles
     _path: Path
+    # Whether the version in memory is that of the database.
+    _services_are_known = True
     # In memory: there is no other server to tell.
     _demand: Sequence[Demand] = ()
 
@@ -154,24 +156,45 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     async def check_health(self) -> None:
         was_lost = self._files.are_lost
         if self._files.look_again() and was_lost:
-            # What was refused may have been committed, before it was seen where to.
-            newest = await self._writing.run(newest_of)
-            self._log_tail.advance(newest.event)
-            self._services_version.advance(newest.services_version)
+            # What was refused may have been committed, before it was seen where to. If it cannot be read, the question
+            # that comes next cannot be answered, either.
+            with suppress(sqlite3.Error):
+                newest = await self._writing.run(newest_of)
+                self._log_tail.advance(newest.event)
+                self._services_version.advance(newest.services_version)
         await super().check_health()
 
     # --- Services ----------------------------------------------------------------------------------------------
 
     async def put_service(self, service: Service) -> None:
-        self._services_version.advance(await self._write(services.put_service, service))
+        await self._change_services(services.put_service, service)
 
     async def delete_service(self, service_id: str, revision: int) -> bool:
-        version = await self._write(services.delete_service, ServiceRevision(service_id, revision))
-        if version is not None:
-            self._services_version.advance(version)
+        version = await self._change_services(services.delete_service, ServiceRevision(service_id, revision))
         return version is not None
 
+    async def _change_services(self, operation: Operation[Any, Any], request: object) -> int | None:
+        try:
+            version: int | None = await self._write(operation, request)
+        except StorageUnavailable:
+            # It may be there all the same.
+            self._services_are_known = False
+            with suppress(StorageUnavailable):
+                await self.services_version()
+            raise
+        if version is not None:
+            self._services_version.advance(version)
+        return version
+
     async def services_version(self) -> int:
+        if not self._services_are_known:
+            self._services_are_known = True  # until another change fails
+            try:
+                [(version,)] = await self._seek(reads.SERVICES_VERSION)
+            except BaseException:
+                self._services_are_known = False
+                raise
+            self._services_version.advance(version)
         return self._services_version.value
 
     # --- Erasure -----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from ringback.web.body import BODY_S
 from ringback.web.connect.calls import CALL, CredentialsOf, Entrance, HttpCall, Message, Receive, Scope, Send
 from ringback.web.connect.codecs import codecs
 from ringback.web.connect.compression import Gzip
+from ringback.web.connect.envelope import MAX_RECEIVE_BYTES
 from ringback.web.connect.health import HealthASGIApplication, HealthOverConnect
 from ringback.web.connect.services import CallbacksOverConnect, DialerOverConnect, DirectoryOverConnect
 from ringback.web.problems import problem
@@ -28,8 +29,6 @@ from ringback.wire.watch_encoder import WatchEncoder
 _log = logging.getLogger(__name__)
 
 PREFIXES: Final = ("/ringback.v1.", "/grpc.health.v1.")
-# As in gRPC (`rpc/server.py`); after unpacking, too.
-MAX_RECEIVE_BYTES: Final = 32 * 1024 * 1024
 # What a request may be of. gRPC itself has a port of its own, and any other type a page of another origin could send
 # without being asked by the browser.
 _TYPES: Final = frozenset(

@@ -15,10 +15,12 @@ from connectrpc.errors import ConnectError
 from connectrpc.request import RequestContext
 
 from ringback.application.access import Caller
+from ringback.domain.errors import UndecodableRequest
 from ringback.entry.long_calls import Ending
 from ringback.entry.way_in import Entered, WayIn
 from ringback.identity.authenticator import Credentials
 from ringback.web.connect.codecs import Unread
+from ringback.web.connect.envelope import Envelope, envelope_of
 from ringback.web.connect.refusals import name_of, refused
 from ringback.web.peer import is_serial
 
@@ -44,6 +46,8 @@ class HttpCall:
         self._send = send
         self._request_ends_s = asyncio.get_running_loop().time() + request_s
         self._has_come = False
+        # None where a request comes without a frame.
+        self._envelope = envelope_of(scope["headers"])
         self._entered: Entered | None = None
         # Of a call that lasts: it waits for what is being written.
         self._ending: Ending | None = None
@@ -109,7 +113,15 @@ class HttpCall:
         except TimeoutError:
             raise ConnectError(Code.DEADLINE_EXCEEDED, "the request has not come in time") from None
         self._has_come = not message.get("more_body", False)
+        if self._envelope is not None and message["type"] == "http.request":
+            self._check(self._envelope, message.get("body", b""))
         return message
+
+    def _check(self, envelope: Envelope, part: bytes) -> None:
+        try:
+            envelope.take(part, is_last=self._has_come)
+        except UndecodableRequest as fault:
+            raise self.refusal(fault) from None
 
     async def send(self, message: Message) -> None:
         """Send a part of the response; after the call was cut short, in no time or not at all."""
