@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ from tests.hunts.setting import Setting
 from tests.world.api import Api, refusal_of
 from tests.world.command_line import Ran, run
 from tests.world.mounts import in_memory
+from tests.world.ports import free_port
 
 # Several times what a hunt stores.
 DISK_MIB: Final = 64
@@ -290,6 +291,26 @@ async def _backups(disk: SmallDisk) -> list[str]:
     return findings
 
 
+async def _goes_on_without_log(disk: SmallDisk) -> list[str]:
+    """Run a server whose log is on a full disk, and its database is not."""
+    port, database = free_port(), disk.folder.parent / "logged.db"
+    with (disk.folder / "log").open("wb") as log:
+        disk.fill(0)
+        options = ("--listen", f"127.0.0.1:{port}", "--database", f"sqlite:///{database}", "--dialer", "none")
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "ringback", "serve", *options, stderr=log)
+        try:
+            async with asyncio.timeout(PATIENCE_S), connect([port]) as api:
+                await api.directory.ListServices(ListServicesRequest(), wait_for_ready=True)
+                process.terminate()
+                exit_code = await process.wait()
+        finally:
+            disk.free()
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    return [f"a server whose log is on a full disk ends with {exit_code}"] if exit_code else []
+
+
 def _faults_of_refusal(ran: Ran) -> Iterator[str]:
     lines = [line for line in ran.err.splitlines() if not line.startswith(_ANNOUNCED)]
     if ran.code != 1:
@@ -305,7 +326,7 @@ async def hunt(folder: Path, *, rounds: int, seed: int) -> Report:
         facts, findings = await _flood(folder, SmallDisk(place), rounds, random.Random(seed))
     with in_memory(folder / "disk", DISK_MIB) as place:
         refused, faults = await _starts(SmallDisk(place))
-        findings += [*faults, *await _backups(SmallDisk(place))]
+        findings += [*faults, *await _backups(SmallDisk(place)), *await _goes_on_without_log(SmallDisk(place))]
     more = {"starts refused": refused, "seconds": round(time.monotonic() - begun, 1)}
     return Report({"seed": seed, "rounds": rounds, **facts, **more}, findings)
 

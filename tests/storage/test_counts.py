@@ -10,7 +10,7 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.ports.store import Store
 from ringback.storage.operations import COUNT_LIMIT_S, READ_LIMIT_S
 from ringback.storage.postgres import PostgresStore
-from ringback.storage.postgres import connection as postgres
+from ringback.storage.postgres import readers as postgres
 from ringback.storage.sqlite import connection as sqlite
 from tests.world.postgres import Cluster
 from tests.world.samples import new

@@ -14,7 +14,7 @@ import pytest
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports.values import Change
-from ringback.storage.postgres import PostgresStore, batch_writer, connection, transaction
+from ringback.storage.postgres import PostgresStore, batch_writer, readers, transaction
 from tests.world.event_log import events_after, hold_log_end
 from tests.world.outages import insist
 from tests.world.postgres import Cluster
@@ -123,7 +123,7 @@ async def test_connections_are_terminated_over_and_over(victim: Cluster) -> None
 async def test_a_database_that_hangs_is_unavailable_until_it_goes_on(
     victim: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "READ_LIMIT_S", 0.5)
+    monkeypatch.setattr(readers, "READ_LIMIT_S", 0.5)
     monkeypatch.setattr(batch_writer, "WRITE_LIMIT_S", 0.5)
     async with opened(victim.new_schema()) as store:
         await store.put_service(SERVICE)

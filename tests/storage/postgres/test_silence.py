@@ -7,7 +7,7 @@ import pytest
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
-from ringback.storage.postgres import PostgresStore, batch_writer, connection
+from ringback.storage.postgres import PostgresStore, batch_writer, connection, readers
 from tests.world.event_log import events_after
 from tests.world.outages import insist
 from tests.world.postgres import Cluster
@@ -33,7 +33,7 @@ async def test_no_call_hangs(cluster: Cluster, proxy: Proxy, monkeypatch: pytest
     try:
         await near.put_service(SERVICE)
         assert await far.lead("far", NOW, NOW + seconds(2))
-        for limited in (connection, batch_writer):
+        for limited in (readers, batch_writer):
             for name in {"READ_LIMIT_S", "COUNT_LIMIT_S", "WRITE_LIMIT_S"} & set(vars(limited)):
                 monkeypatch.setattr(limited, name, 1.0)
         monkeypatch.setattr(connection, "CONNECT_TIMEOUT_S", 1.0)

@@ -5,7 +5,9 @@ import signal
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Final
 
+import aiosqlite
 import pytest
 from msgspec.structs import replace
 
@@ -13,7 +15,11 @@ from ringback.domain.filter import MATCH_ALL
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.migrations import scripts
 from ringback.storage.sqlite import SqliteStore
+from ringback.storage.sqlite.connection import ask
 from tests.world.samples import SERVICE, new
+
+# As SQLite numbers it.
+_FULL: Final = 2
 
 
 async def refusal(path: Path) -> str:
@@ -166,3 +172,13 @@ async def test_what_was_acknowledged_survives_a_killed_server(tmp_path: Path) ->
         assert await store.create([replace(new(), callback_id="callback-x")]) == [None]
     finally:
         await store.close()
+
+
+async def test_only_one_connection_can_write_and_it_flushes_each_commit(sqlite_store: SqliteStore) -> None:
+    async def reads_only(reader: aiosqlite.Connection) -> object:
+        return await ask(reader, "PRAGMA query_only")
+
+    written = await sqlite_store._writing.run(lambda database: database.execute("PRAGMA synchronous").fetchone())
+    assert written == (_FULL,)
+    for pool in (sqlite_store._seekers, sqlite_store._listers, sqlite_store._counters):
+        assert await pool.read(reads_only) == [(1,)]

@@ -29,10 +29,11 @@ from ringback.storage.postgres import (
     services,
 )
 from ringback.storage.postgres.batch_writer import PostgresBatchWriter
-from ringback.storage.postgres.connection import Connection, Link, LinkForEach, LinkPool, ask
+from ringback.storage.postgres.connection import Connection, Link, ask
 from ringback.storage.postgres.continuity import Continuity
 from ringback.storage.postgres.dsn import Address
 from ringback.storage.postgres.listener import Listener, channel_of
+from ringback.storage.postgres.readers import LinkForEach, LinkPool
 from ringback.storage.postgres.schema import prepare, refusals
 from ringback.storage.postgres.timelines import Timelines
 from ringback.storage.postgres.transaction import PostgresOperation, probe
