@@ -89,7 +89,7 @@ async def test_a_target_that_keeps_something_else(source: str, target: str, tmp_
 @pytest.mark.parametrize(
     ("url", "code", "says"),
     [
-        ("sqlite:////nowhere/ringback.db", 1, "cannot open /nowhere/ringback.db: there is no such file"),
+        ("sqlite:////nowhere/ringback.db", 1, "cannot open /nowhere/ringback.db: the folder /nowhere does not exist"),
         ("postgresql://127.0.0.1:1/ringback", 1, "cannot open postgresql://127.0.0.1:1/ringback: connection failed"),
         ("postgresql://h:secret@/x?sslmode", 1, "cannot open postgresql://"),
         ("mysql://localhost/ringback", 2, "'mysql://localhost/ringback' is neither sqlite:///FILE"),

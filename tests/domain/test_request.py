@@ -48,6 +48,7 @@ def found(request: CallbackRequest, path: str = "callback_request") -> dict[str,
 # Words of Persian and emoji have joiners in them.
 PERSIAN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
 FAMILY = "\U0001f469\u200d\U0001f467 \u2764\ufe0f\u200d\U0001f525"
+KEYCAP, IDEOGRAPH = "press 1\ufe0f\u20e3", "\u845b\U000e0100 \u260e\ufe0f"
 
 ACCEPTED: Mapping[str, tuple[object, ...]] = {
     "target": (TEL, "tel: +41 78 555 66 77", "sip:alice@example.com", "sips:alice@example.com", sip_of_length(255)),
@@ -69,7 +70,18 @@ ACCEPTED: Mapping[str, tuple[object, ...]] = {
     ),
     "due_date": (None, datetime(1970, 1, 1, tzinfo=UTC), NOW, NOW + 366 * DAY),
     "supervisor": ("", "Ruth Müller", "a" * 128),
-    "description": ("", "a" * 150, "\u00fc" * 150, "\U0001f4de" * 150, PERSIAN, FAMILY),
+    "description": (
+        "",
+        "a" * 150,
+        "\u00fc" * 150,
+        "\U0001f4de" * 150,
+        PERSIAN,
+        FAMILY,
+        KEYCAP,
+        IDEOGRAPH,
+        "press 1\ufe0f\u20e3",
+        "\u845b\U000e0100 \u260e\ufe0f",
+    ),
     "external_task_id": ("", "Task #1 / Zürich", "a" * 128),
     "caller_id": ("", "crm", "A-z_0.9", "CRM Zurich +41 a@b/c", "a" * 128),
     "expire_time": (None, NOW + INSTANT, NOW + 732 * DAY),
@@ -142,6 +154,15 @@ REFUSED: tuple[tuple[str, object, str], ...] = (
     ("description", "\U0001f469\u200d", "has a character that is not seen (U+200D) at character 2"),
     ("description", "\u06cc\u200c\u200c\u062e", "has a character that is not seen (U+200C) at character 2"),
     ("description", "\U000e0041", "has a character that is not seen (U+E0041) at character 1"),
+    ("external_task_id", "\u0915\u094d\u200d\u0937", "has a character that is not seen (U+200D) at character 3"),
+    ("external_task_id", "\u260e\ufe0f", "has a character that is not seen (U+FE0F) at character 2"),
+    ("description", "a\ufe0f", "has a character that is not seen (U+FE0F) at character 2"),
+    ("description", "\ufe0f", "has a character that is not seen (U+FE0F) at character 1"),
+    ("description", "a\u00adb", "has a character that is not seen (U+00AD) at character 2"),
+    ("description", "a\u2028b", "has a character that is not seen (U+2028) at character 2"),
+    ("supervisor", "\u3164", "has a character that is not seen (U+3164) at character 1"),
+    ("supervisor", "\u115f\u1160", "has a character that is not seen (U+115F) at character 1"),
+    ("supervisor", "\uffa0", "has a character that is not seen (U+FFA0) at character 1"),
     ("external_task_id", "47\u200d11", "has a character that is not seen (U+200D) at character 3"),
     ("context_url", "https://x/%25%0a", "has an escaped control character (%0A) at character 14"),
     ("context_url", "https://x/%C2%9f", "has an escaped control character (%C2%9F) at character 11"),

@@ -17,7 +17,7 @@ from ringback.cli.settings.sources import BadSettings, resolve
 from ringback.cli.yaml_file import FaultyFileError
 from tests.fuzz import file_seeds
 from tests.fuzz.dice import dice_of
-from tests.fuzz.tally import Tally
+from tests.fuzz.tally import FuzzTally
 from tests.fuzz.yaml_mutations import mutated_file
 
 # Of CPU. A file of some hundred lines takes a few milliseconds.
@@ -56,7 +56,7 @@ class FileFuzz:
     """One file after the other, in one folder."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.tally: Final = Tally("files", seed)
+        self.tally: Final = FuzzTally("files", seed)
         self._folder = folder
         self._seed = seed
         (folder / "keys.json").write_text(file_seeds.KEYS)

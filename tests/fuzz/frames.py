@@ -13,17 +13,19 @@ import h2.events
 import h2.exceptions
 
 from tests.fuzz.dice import Dice, dice_of
-from tests.fuzz.known import Known
+from tests.fuzz.known import LearntTexts
 from tests.fuzz.rpcs import OURS, RPCS, request_of
 from tests.fuzz.server import ALL, Fuzzed
 from tests.fuzz.stored import StoredByCallers
-from tests.fuzz.tally import Tally
+from tests.fuzz.tally import FuzzTally
 from tests.fuzz.verdicts import WAITING
 
 _PATIENCE_S: Final = 30.0
 _OK, _UNKNOWN, _DEADLINE_EXCEEDED, _INTERNAL, _UNAVAILABLE = "0", "2", "4", "13", "14"
 # What a client sees of a call that ended without a status.
 _RESET, _CLOSED, _NO_END = "reset", "closed", "no end"
+# Ends of a call that the server may still be about.
+_GIVEN_UP: Final = frozenset({_DEADLINE_EXCEEDED, _INTERNAL, _RESET, _CLOSED, _NO_END})
 # One that may wait says nothing for as long.
 _OURS: Final = tuple(rpc for rpc in OURS if rpc.name not in WAITING)
 _ALL: Final = tuple(rpc for rpc in RPCS if rpc.name not in WAITING)
@@ -71,10 +73,10 @@ class FrameFuzz:
     """One connection after the other, each with one call."""
 
     def __init__(self, server: Fuzzed, seed: int) -> None:
-        self.tally: Final = Tally("frames", seed)
+        self.tally: Final = FuzzTally("frames", seed)
         self._server = server
         self._seed = seed
-        self._known = Known()
+        self._known = LearntTexts()
         self._stored = StoredByCallers(server.database)
         self._bomb = gzip.compress(bytes(_BOMB_BYTES))
 
@@ -82,7 +84,7 @@ class FrameFuzz:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._stored.__exit__(None, None, None)
+        self._stored.close()
 
     async def step(self, number: int) -> None:
         dice = dice_of(self._seed, "frames", number)
@@ -91,11 +93,12 @@ class FrameFuzz:
         if dice.chance(0.2):
             kind, sent = "bytes", dice.mutated(_written(framed))
             end, fault = await self._end_of_bytes(sent), ""
-            await self._server.settle()
         else:
             kind, sent = framed.shape.value, framed.data
             end = await self._end_of(framed)
             fault = _fault_of(framed.shape, end)
+        if end in _GIVEN_UP:
+            await self._server.settle()
         if end == _NO_END:
             fault = "there was no end"
         if not fault and kind in (Shape.BROKEN.value, Shape.STRANGE.value) and self._stored.mark() != before:

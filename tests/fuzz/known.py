@@ -20,7 +20,7 @@ _ALSO: Final = {
 }
 
 
-class Known:
+class LearntTexts:
     """Texts by the names of the fields that take them."""
 
     def __init__(self) -> None:

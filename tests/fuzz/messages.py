@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from tests.fuzz.dice import Dice
-from tests.fuzz.known import Known
+from tests.fuzz.known import LearntTexts
 
 # Those that there are from the beginning.
 SERVICES: Final = ("sip:support@cc.example", "sip:sales@cc.example")
@@ -88,7 +88,7 @@ _LARGE: Final = (21, 101, 1001, 5000)
 class Maker:
     """Makes the messages of one step, each field as sensible as the step is to be."""
 
-    def __init__(self, dice: Dice, known: Known) -> None:
+    def __init__(self, dice: Dice, known: LearntTexts) -> None:
         self._dice = dice
         self._known = known
         # How many of the values are right, and how many of the fields are there.

@@ -11,7 +11,7 @@ from tests.fuzz.frames import FrameFuzz
 from tests.fuzz.messages import SERVICES
 from tests.fuzz.rpcs import RpcFuzz
 from tests.fuzz.server import Fuzzed, fuzzed_server
-from tests.fuzz.tally import Tally
+from tests.fuzz.tally import FuzzTally
 from tests.fuzz.web import WebFuzz
 from tests.hunts.report import Report
 
@@ -33,7 +33,7 @@ class Stepping(Protocol):
     """A part, as it goes on."""
 
     @property
-    def tally(self) -> Tally: ...
+    def tally(self) -> FuzzTally: ...
 
     async def step(self, number: int) -> None: ...
 

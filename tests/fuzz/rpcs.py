@@ -14,11 +14,11 @@ from grpc_reflection.v1alpha import reflection_pb2
 from ringback.rpc.server import MAX_RECEIVE_BYTES
 from ringback.v1 import callbacks_service_pb2, dialer_service_pb2, directory_service_pb2
 from tests.fuzz.dice import Dice, dice_of
-from tests.fuzz.known import Known
+from tests.fuzz.known import LearntTexts
 from tests.fuzz.messages import Maker
 from tests.fuzz.server import Fuzzed, authorization
 from tests.fuzz.stored import StoredByCallers
-from tests.fuzz.tally import Tally
+from tests.fuzz.tally import FuzzTally
 from tests.fuzz.verdicts import READS, WAITING, fault_of_refusal, fault_of_response
 from tests.world.api import refusal_of
 
@@ -67,7 +67,7 @@ class Sent(NamedTuple):
     shown: object
 
 
-def request_of(rpc: Rpc, dice: Dice, known: Known) -> Sent:
+def request_of(rpc: Rpc, dice: Dice, known: LearntTexts) -> Sent:
     """Return a request of the RPC, or what a broken or hostile client sends for one."""
     message = Maker(dice, known).make(rpc.method.input_type)
     data = message.SerializeToString()
@@ -86,10 +86,10 @@ class RpcFuzz:
     """One client, which makes one call after the other."""
 
     def __init__(self, server: Fuzzed, seed: int) -> None:
-        self.tally: Final = Tally("rpcs", seed)
+        self.tally: Final = FuzzTally("rpcs", seed)
         self._server = server
         self._seed = seed
-        self._known = Known()
+        self._known = LearntTexts()
         self._stored = StoredByCallers(server.database)
         self._channel = grpc.aio.insecure_channel(server.address, options=[("grpc.max_receive_message_length", -1)])
 
@@ -97,7 +97,7 @@ class RpcFuzz:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._stored.__exit__(None, None, None)
+        self._stored.close()
         await self._channel.close()
 
     async def step(self, number: int) -> None:

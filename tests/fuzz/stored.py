@@ -2,8 +2,7 @@
 
 import sqlite3
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 
 class Mark(NamedTuple):
@@ -26,12 +25,7 @@ class StoredByCallers:
         self._version = -1
         self._mark = Mark(0, 0, 0, 0)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._connection.close()
 
     def mark(self) -> Mark:

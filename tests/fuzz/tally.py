@@ -11,7 +11,7 @@ _KEPT: Final = 100
 _OUTCOMES_SHOWN: Final = 12
 
 
-class Tally:
+class FuzzTally:
     """Counts how calls of each kind ended, and keeps what was found, with what leads to it again."""
 
     def __init__(self, part: str, seed: int) -> None:

@@ -23,7 +23,7 @@ _SEED = 1
 _ENOUGH = 6000
 
 
-@pytest.mark.parametrize(("part", "steps"), [("rpcs", 400), ("frames", 150), ("web", 400), ("files", 100)])
+@pytest.mark.parametrize(("part", "steps"), [("rpcs", 300), ("frames", 80), ("web", 300), ("files", 100)])
 async def test_nothing_is_found(part: str, steps: int, tmp_path: Path) -> None:
     report = await PARTS[part](tmp_path, _SEED, Length(0, steps))
     assert report.findings == []

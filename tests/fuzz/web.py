@@ -11,10 +11,10 @@ from typing import Any, Final, Self
 from ringback.web.problems import MEDIA_TYPE
 from ringback.web.rest.contract import CALLBACKS_PATH
 from tests.fuzz.dice import Dice, dice_of
-from tests.fuzz.known import Known
+from tests.fuzz.known import LearntTexts
 from tests.fuzz.server import Fuzzed
 from tests.fuzz.stored import StoredByCallers
-from tests.fuzz.tally import Tally
+from tests.fuzz.tally import FuzzTally
 from tests.fuzz.verdicts import READS, REASONS
 from tests.fuzz.web_requests import WebRequest, web_request
 from tests.world.http_client import HttpResponse, RawConnection
@@ -39,10 +39,10 @@ class WebFuzz:
     """One client, which makes one request after the other over connections that it keeps as long as it can."""
 
     def __init__(self, server: Fuzzed, seed: int) -> None:
-        self.tally: Final = Tally("web", seed)
+        self.tally: Final = FuzzTally("web", seed)
         self._server = server
         self._seed = seed
-        self._known = Known()
+        self._known = LearntTexts()
         self._stored = StoredByCallers(server.database)
         self._connection: RawConnection | None = None
 
@@ -50,7 +50,7 @@ class WebFuzz:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._stored.__exit__(None, None, None)
+        self._stored.close()
         self._drop()
 
     async def step(self, number: int) -> None:

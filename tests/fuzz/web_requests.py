@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from ringback.web.connect.application import PREFIXES
 from ringback.web.rest.contract import CALLBACKS_PATH, FIELDS, KEY_PARAMETERS, LIST_PARAMETERS, REASON, SERVICES_PATH
 from tests.fuzz.dice import Dice
-from tests.fuzz.known import Known
+from tests.fuzz.known import LearntTexts
 from tests.fuzz.messages import SERVICES, Maker
 from tests.fuzz.rpcs import OURS, Rpc
 from tests.fuzz.server import ALL, authorization
@@ -92,7 +92,7 @@ class WebRequest(NamedTuple):
         return self.path.startswith(PREFIXES)
 
 
-def web_request(dice: Dice, known: Known) -> WebRequest:
+def web_request(dice: Dice, known: LearntTexts) -> WebRequest:
     """Return a request of any kind."""
     made = dice.choice((_unary, _unary, _stream, _rest, _rest, _page))(dice, known)
     headers = dict(made.headers)
@@ -110,7 +110,7 @@ def web_request(dice: Dice, known: Known) -> WebRequest:
 # --- RPCs ------------------------------------------------------------------------------------------------------------
 
 
-def _unary(dice: Dice, known: Known) -> WebRequest:
+def _unary(dice: Dice, known: LearntTexts) -> WebRequest:
     rpc = dice.choice([each for each in OURS if not each.method.server_streaming])
     media_type = dice.choice(_UNARY)
     body = _message(rpc, dice, known, is_json=media_type.endswith("json"))
@@ -123,7 +123,7 @@ def _unary(dice: Dice, known: Known) -> WebRequest:
     return WebRequest(f"connect {rpc.name}", "POST", path, headers, body)
 
 
-def _stream(dice: Dice, known: Known) -> WebRequest:
+def _stream(dice: Dice, known: LearntTexts) -> WebRequest:
     """Return a request in an envelope: that of a stream, or any over gRPC-Web."""
     media_type = dice.choice(_STREAM + _WEB)
     is_web = media_type in _WEB
@@ -138,7 +138,7 @@ def _stream(dice: Dice, known: Known) -> WebRequest:
     return WebRequest(kind, "POST", rpc.path, {"content-type": media_type}, body, rpc.method.server_streaming)
 
 
-def _message(rpc: Rpc, dice: Dice, known: Known, *, is_json: bool) -> bytes:
+def _message(rpc: Rpc, dice: Dice, known: LearntTexts, *, is_json: bool) -> bytes:
     message = Maker(dice, known).make(rpc.method.input_type)
     if rpc.name == "LeaseCallbacks":
         message.ClearField("wait_duration")
@@ -161,7 +161,7 @@ def _json(tree: Any, dice: Dice) -> bytes:
 # --- REST ------------------------------------------------------------------------------------------------------------
 
 
-def _rest(dice: Dice, known: Known) -> WebRequest:
+def _rest(dice: Dice, known: LearntTexts) -> WebRequest:
     ids = [*known.of("callback_id"), "123e4567-e89b-12d3-a456-426614174000"]
     path = dice.choice((SERVICES_PATH, CALLBACKS_PATH, CALLBACKS_PATH, f"{CALLBACKS_PATH}/{dice.choice(ids)}"))
     if dice.chance(0.05):
@@ -198,7 +198,7 @@ def _query(dice: Dice) -> str:
 # --- Page ------------------------------------------------------------------------------------------------------------
 
 
-def _page(dice: Dice, _: Known) -> WebRequest:
+def _page(dice: Dice, _: LearntTexts) -> WebRequest:
     path = dice.choice(_PAGES)
     if dice.chance(0.2):
         path += dice.hostile_path()

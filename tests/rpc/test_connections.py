@@ -1,13 +1,17 @@
 """The sockets of a server, found among all that the process has."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from ringback.app import App
+from ringback.config import Settings
 from ringback.rpc.connections import Address, close_connections, stop_listening
 
 Bound = tuple[socket.socket, Address]
@@ -89,6 +93,18 @@ async def test_other_sockets_are_left_alone(tmp_path: Path) -> None:
         datagrams.sendto(b"as well", ("127.0.0.1", address))
         assert datagrams.recv(100) == b"as well"
         connect(elsewhere).close()
+
+
+async def test_a_server_stops_though_it_can_open_no_file(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with await App.start(settings) as app:
+        monkeypatch.setattr(socket, "socketpair", fail)
+        monkeypatch.setattr(Path, "iterdir", fail)
+        assert app.edges.open_connections() == set()
+        await app.edges.grpc.stop()
+        monkeypatch.undo()
 
 
 async def test_where_the_system_does_not_list_descriptors_nothing_is_closed(

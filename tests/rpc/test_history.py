@@ -217,7 +217,7 @@ async def test_a_token_is_one_of_its_callback_alone(api: Api) -> None:
         (one.callback_id, listed.resume_token),
         (other.callback_id, token),
     }:
-        assert await refused(api, by_id(key), page_token=wrong) == ("PAGE_TOKEN_INVALID", ()), wrong
+        assert await refused(api, by_id(key), page_token=wrong) == ("PAGE_TOKEN_INVALID", ("page_token",)), wrong
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await api.callbacks.ListCallbacks(pb.ListCallbacksRequest(page_token=token))
     assert refusal_of(error.value).reason == "PAGE_TOKEN_INVALID"

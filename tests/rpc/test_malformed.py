@@ -196,7 +196,7 @@ OTHER_CALLS: list[tuple[str, Call, grpc.StatusCode, str, tuple[str, ...]]] = [
         lambda api: api.callbacks.ListCallbacks(pb.ListCallbacksRequest(page_token="AAAA")),
         INVALID,
         "PAGE_TOKEN_INVALID",
-        (),
+        ("page_token",),
     ),
     (
         "history of no callback, with a negative page size",
@@ -217,7 +217,7 @@ OTHER_CALLS: list[tuple[str, Call, grpc.StatusCode, str, tuple[str, ...]]] = [
         lambda api: api.callbacks.WatchCallbacks(pb.WatchCallbacksRequest(resume_token="💥")).read(),
         INVALID,
         "RESUME_TOKEN_INVALID",
-        (),
+        ("resume_token",),
     ),
     (
         "watch in an unknown mode",

@@ -39,7 +39,7 @@ _RING_S: Final = 6
 MAX_CAPACITY: Final = 4
 # How long clients act, in simulated seconds, and how long it may take until all has ended, and been told, afterwards.
 _ACTION_S: Final = 12.0
-_DRAIN_S: Final = 900
+_DRAIN_S: Final = 500
 _CATCH_UP_S: Final = 90
 _PAGE: Final = 1_000
 
@@ -116,8 +116,9 @@ class History:
         self._trace_lines.append(line)
         self._digest.update(line.encode())
 
-    def _tell(self, _: Callback | None, after: Callback) -> None:
+    def _tell(self, before: Callback | None, after: Callback) -> None:
         self._told.append((after.callback_id, after.revision))
+        self.trace(after.callback_id, "new" if before is None else before.state.name, "→", after.state.name)
 
     def new_life(self) -> Life:
         return Life(self.disk, self._clock, self._tell)
@@ -274,6 +275,11 @@ class History:
         told = Counter(self._told)
         self._findings += [f"{version} was told {count} times" for version, count in told.items() if count > 1]
         self._findings += [f"{version} was told, and is not stored" for version in told if version not in logged]
+        last = {event.callback.callback_id: event.callback for event in events}.values()
+        ends = sum((c.end_time is not None) + sum(a.outcome is not None for a in c.attempts) for c in last)
+        (counted,) = self.disk.raw.execute("SELECT coalesce(sum(ended), 0) FROM outcome_count").fetchone()
+        if counted != ends:
+            self._findings.append(f"{ends} callbacks and attempts have ended, and {counted} are counted")
         fencing: dict[str, int] = {}
         for event in events:
             callback = event.callback

@@ -8,7 +8,6 @@ from tests.simulation.planted import PLANTED
 _MOST_SEEDS = 1_000
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     PLANTED[bug](monkeypatch)

@@ -10,8 +10,8 @@ from tests.simulation.history import play
 
 _ROOT: Final = Path(__file__).parents[2]
 # Seeds that were found breaking a promise, until it was mended, and what it was.
-_FOUND: Final[dict[int, str]] = {}
-_QUICK: Final = (*_FOUND, *range(1_000_000, 1_000_040))
+_FOUND: Final = {93: "a change of a service went round in circles after a commit that had failed, and was there"}
+_QUICK: Final = (*_FOUND, *range(1_000_000, 1_000_030))
 
 
 def test_histories_break_no_promise() -> None:
@@ -21,7 +21,7 @@ def test_histories_break_no_promise() -> None:
 
 def test_a_seed_is_one_history_in_every_process() -> None:
     """Sets and dictionaries of texts have another order in each process."""
-    script = "import sys; from tests.simulation.history import play; print([play(s).digest for s in range(3, 9)])"
+    script = "import sys; from tests.simulation.history import play; print([play(s).digest for s in range(3, 7)])"
     digests = {
         subprocess.run(
             [sys.executable, "-c", script],

@@ -11,7 +11,7 @@ from ringback.ports.store import Store
 from ringback.storage import write_health
 from ringback.storage.write_health import LARGEST_PROOF, HealthCheck, WriteHealth
 
-FULL = StorageUnavailable("the database did not take the request: the disk\nis full")
+FULL = StorageUnavailable("the database did not take the request: the disk is full\nDETAIL: tel:+41…")
 DAMAGED = StorageUnavailable("a page is torn", fault=StorageFault.DAMAGE)
 RIVALS = StorageUnavailable("others were faster", fault=StorageFault.RIVALRY)
 MEGABYTE = 1024 * 1024

@@ -31,8 +31,8 @@ MOVED: Final = (
     "outcome_count",
     "ringback",
 )
-# Of one database only: a version of the dialect's scripts, and a count without a meaning elsewhere.
-_LEFT: Final = ("schema_version", "probes")
+# Of one database only: a version of the dialect's scripts, a count without a meaning elsewhere, a mark of its clock.
+_LEFT: Final = ("schema_version", "probes", "clock_boot", "clock_ahead_us", "clock_marked_jumps")
 
 Rows = list[tuple[Any, ...]]
 

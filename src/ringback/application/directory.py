@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ringback.application.access import Caller, Right
 from ringback.application.outage import OutageLog
+from ringback.application.to_the_end import to_the_end
 from ringback.domain.errors import (
     EtagMismatch,
     NotAllowed,
@@ -180,7 +181,7 @@ class Directory:
             draft, service_id=draft.service_id or str(uuid4()), create_time=now, update_time=now, revision=1
         )
         service = with_halts(service, None, now, caller.identity)
-        await asyncio.shield(self._create(caller, service))
+        await to_the_end(self._create(caller, service))
         return service
 
     async def _create(self, caller: Caller, service: Service) -> None:
@@ -195,7 +196,7 @@ class Directory:
         raises.
         """
         caller.view_of(Right.ADMINISTER)
-        service = await asyncio.shield(self._update(caller, service_id, etag, revise))
+        service = await to_the_end(self._update(caller, service_id, etag, revise))
         for settle in self._settling:
             await settle()
         return service
@@ -222,7 +223,7 @@ class Directory:
         Raise `NotAllowed`, `ServiceNotFound`, `EtagMismatch`, or `ServiceInUse` if callbacks have not ended.
         """
         caller.view_of(Right.ADMINISTER)
-        await asyncio.shield(self._delete(caller, service_id, etag))
+        await to_the_end(self._delete(caller, service_id, etag))
 
     async def _delete(self, caller: Caller, service_id: str, etag: str) -> None:
         async with self._changing:

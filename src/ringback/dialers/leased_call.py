@@ -18,6 +18,7 @@ from ringback.application.dial_policy import DialPolicy
 from ringback.application.dispatch.kept_calls import KeptCalls
 from ringback.application.dispatch.lease_watch import LeaseNews, LeaseWatch
 from ringback.application.dispatch.leases import Leases
+from ringback.application.to_the_end import to_the_end
 from ringback.domain.callback import Callback
 from ringback.domain.errors import CallbackInProgress, LeaseExpired, LeaseRefused, LeaseSuperseded, StorageUnavailable
 from ringback.domain.ids import LeaseToken
@@ -146,7 +147,7 @@ class LeasedCall:
     async def _keep_newest(self) -> None:
         # What nobody waits for any longer is written all the same, and before anything later: else it could come
         # after the call was forgotten, and nobody would forget it again.
-        await asyncio.shield(asyncio.ensure_future(self._write_newest()))
+        await to_the_end(self._write_newest())
 
     async def _write_newest(self) -> None:
         """Store the newest body, unless another task has just done so, or the call is over."""

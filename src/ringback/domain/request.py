@@ -172,11 +172,11 @@ def due_violation(name: str, due_date: datetime | None, now: datetime) -> Violat
     return ((name, f"is more than {MAX_DUE_AHEAD.days} days ahead"),)
 
 
-def text_violation(name: str, text: str, max_length: int) -> Violations:
+def text_violation(name: str, text: str, max_length: int, *, is_id: bool = False) -> Violations:
     violations = _length_violation(name, text, max_length)
     if CONTROL.search(text):
         return *violations, (name, "contains a control character")
-    if (unseen := unseen_in(text)) is not None:
+    if (unseen := unseen_in(text, is_id=is_id)) is not None:
         return *violations, (name, unseen)
     return violations
 
@@ -275,15 +275,17 @@ def _check_labels(request: CallbackRequest, _: datetime) -> Violations:
     for key in sorted(labels):
         if not key:
             violations.append(("labels", "has an empty key"))
-        violations += text_violation(f"labels[{key[:MAX_LABEL_KEY_LENGTH]!r}].key", key, MAX_LABEL_KEY_LENGTH)
+        violations += text_violation(
+            f"labels[{key[:MAX_LABEL_KEY_LENGTH]!r}].key", key, MAX_LABEL_KEY_LENGTH, is_id=True
+        )
         violations += text_violation(f"labels[{key[:MAX_LABEL_KEY_LENGTH]!r}]", labels[key], MAX_LABEL_VALUE_LENGTH)
     return violations
 
 
-def _text_of(name: str, max_length: int) -> "_Rule":
+def _text_of(name: str, max_length: int, *, is_id: bool = False) -> "_Rule":
     def rule(request: CallbackRequest, _: datetime) -> Violations:
         text = getattr(request, name)
-        return text_violation(name, text, max_length) if text else ()
+        return text_violation(name, text, max_length, is_id=is_id) if text else ()
 
     return rule
 
@@ -300,7 +302,7 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "due_date": lambda request, now: due_violation("due_date", request.due_date, now),
     "supervisor": _text_of("supervisor", MAX_SUPERVISOR_LENGTH),
     "description": _text_of("description", MAX_DESCRIPTION_LENGTH),
-    "external_task_id": _text_of("external_task_id", MAX_EXTERNAL_TASK_ID_LENGTH),
+    "external_task_id": _text_of("external_task_id", MAX_EXTERNAL_TASK_ID_LENGTH, is_id=True),
     "caller_id": lambda request, _: caller_violation("caller_id", request.caller_id),
     "expire_time": _check_expire_time,
     "labels": _check_labels,

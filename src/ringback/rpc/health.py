@@ -1,9 +1,12 @@
 """Health as gRPC defines it, with what the servicer that comes with gRPC leaves out."""
 
-from grpc_health.v1 import health
-from grpc_health.v1.health_pb2 import HealthCheckResponse, HealthListRequest, HealthListResponse
+from typing import Any, Final
+
+from grpc_health.v1 import health, health_pb2
 
 from ringback.rpc.requests import Context
+
+_pb: Final[Any] = health_pb2  # the package of its types is older
 
 
 class Health(health.aio.HealthServicer):
@@ -11,12 +14,12 @@ class Health(health.aio.HealthServicer):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: dict[str, HealthCheckResponse.ServingStatus.ValueType] = {}
+        self._told: dict[str, int] = {}
 
-    async def set(self, service: str, status: HealthCheckResponse.ServingStatus.ValueType) -> None:
+    async def set(self, service: str, status: int) -> None:
         self._told[service] = status
         await super().set(service, status)
 
-    async def List(self, request: HealthListRequest, context: Context) -> HealthListResponse:  # noqa: ARG002, N802 - gRPC's
-        statuses = {service: HealthCheckResponse(status=status) for service, status in self._told.items()}
-        return HealthListResponse(statuses=statuses)
+    async def List(self, request: object, context: Context) -> object:  # noqa: ARG002, N802 - gRPC's
+        statuses = {service: _pb.HealthCheckResponse(status=status) for service, status in self._told.items()}
+        return _pb.HealthListResponse(statuses=statuses)

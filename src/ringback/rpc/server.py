@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
@@ -172,7 +173,8 @@ class Server:
     async def stop(self) -> None:
         """Refuse connections, close those that there are, and then stop: calls in progress fail with UNAVAILABLE."""
         self._is_stopping = True
-        stop_listening(self._bound)
+        with suppress(OSError):  # not one more file can be opened: it listens until gRPC stops
+            stop_listening(self._bound)
         await close_connections(self._bound, _CLOSE_S)
         await self.grpc.stop(_CLOSE_S)
         if self._socket is not None:

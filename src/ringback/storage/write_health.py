@@ -154,5 +154,5 @@ def _hangs() -> StorageUnavailable:
 
 
 def _cause(fault: StorageUnavailable) -> str:
-    """Return what happened, in one line."""
-    return " ".join(str(fault).removeprefix(f"{NOT_TAKEN}: ").split())
+    """Return what happened: the first line, since the next ones may have values of rows."""
+    return str(fault).removeprefix(f"{NOT_TAKEN}: ").partition("\n")[0]

@@ -418,6 +418,12 @@ def test_settings_that_do_not_go_together_name_the_one_to_mend(monkeypatch: pyte
     assert faults_of("\ntls_cert: c") == ["c.yaml:2: tls_cert: a certificate needs its key: give it with --tls-key"]
 
 
+def test_a_conflict_is_a_line_however_long_its_values_are() -> None:
+    [fault] = faults_of(f"http: {'x' * 70_000}:1")
+    assert fault.startswith("c.yaml:1: http: xxx")
+    assert len(fault) < 600
+
+
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.binary()

@@ -63,6 +63,42 @@ async def test_only_the_guilty_one_fails(postgres_store: PostgresStore) -> None:
     assert postgres_store.healthy
 
 
+def refused(condition: str) -> tuple[PostgresOperation[None, None], list[None]]:
+    """Return an operation that the database refuses like this, and what grows with each attempt of it."""
+    attempts: list[None] = []
+
+    async def run(transaction: PostgresTransaction, _: Sequence[None]) -> list[None]:
+        attempts.append(None)
+        await transaction.ask(f"DO $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '{condition}'; END $$")
+        return [None]
+
+    return PostgresOperation(run), attempts
+
+
+async def test_what_fits_is_written_beside_what_does_not(postgres_store: PostgresStore) -> None:
+    """A disk that is nearly full still has room for a lease that is extended."""
+    too_large, _ = refused("disk_full")
+    results = await asyncio.gather(
+        postgres_store.create([new()]),
+        postgres_store._write(too_large, None),
+        postgres_store.create([new()]),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [list, StorageUnavailable, list]
+    assert not postgres_store.healthy
+
+
+async def test_requests_that_are_written_alone_wait_for_a_database_once(postgres_store: PostgresStore) -> None:
+    waits, attempts = refused("lock_not_available")
+    results = await asyncio.gather(
+        postgres_store._write(broken_operation, None),
+        *(postgres_store._write(waits, None) for _ in range(5)),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [ZeroDivisionError] + [StorageUnavailable] * 5
+    assert len(attempts) == 1
+
+
 async def test_a_rivalry_is_told_without_the_values(
     postgres_store: PostgresStore, caplog: pytest.LogCaptureFixture
 ) -> None:

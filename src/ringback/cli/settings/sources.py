@@ -159,7 +159,7 @@ def _conflict(fault: SettingError, resolved: Mapping[str, GivenValue | None]) ->
     given = [(setting, each.source.where) for setting, each in involved if each and each.source.where]
     setting, where = (*given, (involved[0][0], ""))[0]
     named = "" if where.startswith("--") else setting.key
-    return ": ".join(part for part in (where, named, str(fault)) if part)
+    return ": ".join(part for part in (where, named, shortened(str(fault))) if part)
 
 
 def _parsed(setting: Setting, text: str, source: Source, faults: list[str]) -> GivenValue | None:

@@ -72,11 +72,24 @@ class PostgresBatchWriter:
         try:
             return await self._transact(batch)
         except StorageUnavailable as away:
+            if len(batch) > 1 and not _concerns_all(away):
+                return await self._write_each(batch)
             return [away.again() for _ in batch]
         except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
             if len(batch) > 1:
-                return [await self._write_alone(submission) for submission in batch]
+                return await self._write_each(batch)
             return [await self._write_alone(batch[0]) if isinstance(error, RIVALRY) else error]
+
+    async def _write_each(self, batch: Sequence[_Submission]) -> Sequence[Any]:
+        outcomes: list[Any] = []
+        for place, submission in enumerate(batch, 1):
+            outcome = await self._write_alone(submission)
+            outcomes.append(outcome)
+            if isinstance(outcome, StorageUnavailable) and _concerns_all(outcome):
+                # Not one after the other: each would wait for the same database.
+                outcomes += [outcome.again() for _ in batch[place:]]
+                break
+        return outcomes
 
     async def _write_alone(self, submission: _Submission) -> Any:
         for attempt in range(_ATTEMPTS):
@@ -199,6 +212,11 @@ def _doubt(batch: Sequence[_Submission], outcomes: Sequence[Any], transaction: P
 def _lost_in_commit(error: BaseException | None) -> StorageUnavailable:
     told = "the database was lost during the commit"
     return StorageUnavailable(f"{told}: {error}", told=told)
+
+
+def _concerns_all(refusal: StorageUnavailable) -> bool:
+    """Return whether a request would be refused as well that has nothing to do with the one that was."""
+    return refusal.fault is StorageFault.OUTAGE and not isinstance(refusal.__cause__, psycopg.errors.DiskFull)
 
 
 def _without_values(error: psycopg.Error) -> str:
