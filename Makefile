@@ -95,7 +95,7 @@ kill-storm: .venv/.installed  ## Kill a loaded server fifty times, and look for 
 
 .PHONY: power-cuts
 power-cuts: .venv/.installed  ## Cut the power between any two writes of a server, and look for what was acknowledged (ACTS=100 for long)
-	.venv/bin/python tests/hunts/power_cuts.py --acts $(or $(ACTS),10)
+	.venv/bin/python tests/hunts/power_cuts.py --acts $(or $(ACTS),16)
 
 .PHONY: full-disk-hunt
 full-disk-hunt: .venv/.installed  ## Fill the disk of a loaded server, free it, and look for anything lost or doubled (takes root)

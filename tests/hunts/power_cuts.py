@@ -299,7 +299,7 @@ async def _hunt_in(folder: Path, shim: Path, name: str, size: Size, dice: random
 
 
 @click.command()
-@click.option("--acts", default=10, show_default=True, help="How much is done to each database.")
+@click.option("--acts", default=16, show_default=True, help="How much is done to each database.")
 @click.option(
     "--losses", default=0.5, show_default=True, help="How many states with losses to look at for each change."
 )
