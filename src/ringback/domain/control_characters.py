@@ -30,9 +30,9 @@ def unseen_in(text: str, *, is_id: bool = False) -> str | None:
     """
     if text.isascii():
         return None
-    found = _UNSEEN.search(text) or _STRAY_JOINER.search(text) or _STRAY_SELECTOR.search(text)
-    if found is None and is_id:
-        found = _JOINER_OR_SELECTOR.search(text)
+    found = _UNSEEN.search(text)
+    if found is None and (first := _JOINER_OR_SELECTOR.search(text)) is not None:
+        found = first if is_id else _STRAY_JOINER.search(text) or _STRAY_SELECTOR.search(text)
     if found is None:
         return None
     return f"has a character that is not seen (U+{ord(found[0]):04X}) at character {found.start() + 1}"
