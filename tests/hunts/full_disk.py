@@ -256,9 +256,9 @@ async def _starts(disk: SmallDisk) -> tuple[int, list[str]]:
 
 async def _start(disk: SmallDisk, database: Path, left_bytes: int) -> Ran:
     """Run a server that ends as soon as it listens: nothing else makes it end with 0."""
+    server = ServerProcess(disk.folder.parent, "start", f"sqlite:///{database}", ("--dialer", "none"))
     disk.fill(left_bytes)
     try:
-        server = ServerProcess(disk.folder.parent, "start", f"sqlite:///{database}", ("--dialer", "none"))
         try:
             await server.start()
         except RuntimeError:
@@ -266,6 +266,7 @@ async def _start(disk: SmallDisk, database: Path, left_bytes: int) -> Ran:
         drain = await server.drain()
         return Ran(drain.exit_code, "", "")
     finally:
+        await server.kill()
         disk.free()
         (disk.folder.parent / "start.log").unlink(missing_ok=True)
 
