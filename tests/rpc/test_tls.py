@@ -321,8 +321,9 @@ async def test_the_end_of_the_certificate_is_told_two_weeks_before(
     files.write(files.authority.issue("localhost", ends=datetime.now(UTC) + days * DAY))
     async with _serving(own):
         told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert len(told) == warned
-    assert all(line.startswith("the server's certificate ends on ") for line in told)
+    assert [line.startswith("the server's certificate ends on ") for line in told if "database" not in line] == (
+        [True] if warned else []
+    )
 
 
 # --- Revoked ---------------------------------------------------------------------------------------------------------
@@ -434,7 +435,7 @@ async def test_the_command_refuses_them_as_settings(tmp_path: Path, files: Files
     served, checked = await asyncio.gather(
         run("serve", "--listen", "127.0.0.1:0", *options), run("config", "check", config, *options)
     )
-    assert served == checked == (2, "", f"{files.key}: is not the key of the certificate in {files.cert}\n")
+    assert served == checked == (2, "", f"--tls-key: {files.key}: is not the key of the certificate in {files.cert}\n")
 
 
 def _config(folder: Path) -> str:

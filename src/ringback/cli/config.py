@@ -15,7 +15,6 @@ from ringback.cli.settings.sources import CONFIG_VARIABLE, BadSettings, Configur
 from ringback.cli.settings.table import SECTION_OF_DIALER, SECTIONS, SETTINGS
 from ringback.cli.streams import stdout_is_unicode
 from ringback.cli.tables import plain_table
-from ringback.config import Settings
 from ringback.dialers.sip.opening import fault_of_files
 from ringback.identity.files import UnusableFileError
 from ringback.identity.server_files import server_files
@@ -39,19 +38,20 @@ def check(file: str | None, **flags: str | bool | None) -> None:
     """
     path = file or os.environ.get(CONFIG_VARIABLE) or _USUAL_FILE
     configuration = resolve(flags, path)
-    _check_files(configuration.settings)
+    _check_files(configuration)
     services = len(configuration["services"])
     click.echo(f"{path}: no faults, {services} {'service' if services == 1 else 'services'}")
 
 
-def _check_files(settings: Settings) -> None:
+def _check_files(configuration: Configuration) -> None:
     """Raise `BadSettings` for files of TLS that cannot be used on this machine, now."""
+    settings = configuration.settings
     faults = []
     if settings.tls_cert is not None and settings.tls_key is not None:
         try:
             server_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
         except UnusableFileError as fault:
-            faults.append(str(fault))
+            faults.append(configuration.placed(str(fault)))
     if settings.dialer == "sip" and (of_sip := fault_of_files(settings.sip)):
         faults.append(of_sip)
     if faults:

@@ -6,7 +6,7 @@ from typing import Final
 
 from ringback.cli.services_file import WantedService, load, read_services
 from ringback.cli.settings.kinds import Kind
-from ringback.cli.yaml_file import FaultyFileError, Place
+from ringback.cli.yaml_file import Place
 from ringback.domain.faults import Faults
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.wire.services import read_service
@@ -29,11 +29,7 @@ def _parse(text: str, folder: Path) -> Sequence[WantedService]:
 def _read(place: Place, folder: Path) -> Sequence[WantedService]:
     if place.is_list:
         return read_services(place, _check)
-    try:
-        return place.read(lambda text: _parse(text, folder), [])
-    except FaultyFileError as fault:
-        place.faults.extend(fault.faults)
-        return []
+    return place.read(lambda text: _parse(text, folder), [])
 
 
 def _show(services: Sequence[WantedService]) -> list[str]:

@@ -220,9 +220,9 @@ def _read(setting: Setting, place: Place, folder: Path) -> Any:
     if setting.is_secret:
         place.fail(f"is not taken from this file: give it in {setting.variable}, or in a file of its own")
         return None
-    if setting.kind.read is not None:
-        return setting.kind.read(place, folder)
     try:
+        if setting.kind.read is not None:
+            return setting.kind.read(place, folder)
         return place.read(lambda text: setting.parse(text, folder), None)
     except FaultyFileError as fault:
         if fault.readable:

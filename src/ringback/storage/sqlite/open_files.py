@@ -60,6 +60,8 @@ class OpenFiles:
         pages = [page for (page,) in database.execute(_TELLING_PAGES)]
         self._content = FileContent(held.descriptor, log, index, page_bytes=page_bytes, pages=pages)
         self._loss: _Loss | None = None
+        # The numbers of the descriptors may be those of other files by then.
+        self._is_closed = False
 
     @property
     def are_lost(self) -> bool:
@@ -67,7 +69,7 @@ class OpenFiles:
 
     def check(self) -> None:
         """Look, unless it is known. Raise `StorageUnavailable` when what is written now, or was just now, is lost."""
-        if self._loss is None:
+        if self._loss is None and not self._is_closed:
             self._loss = self._look()
         self.check_known()
 
@@ -76,24 +78,28 @@ class OpenFiles:
 
         SQLite reads it as memory, and to read behind its end would kill the process.
         """
-        if os.fstat(self._index).st_size < self._index_bytes:
+        if not self._is_closed and os.fstat(self._index).st_size < self._index_bytes:
             self.check()
         self.check_known()
 
     def check_known(self) -> None:
-        """Raise `StorageUnavailable` when the last look has found a loss."""
+        """Raise `StorageUnavailable` when the last look has found a loss, and when the database is closed."""
+        if self._is_closed:
+            raise StorageUnavailable("the database is closed")
         if self._loss is not None:
             file, what, remedy, _ = self._loss
             raise StorageUnavailable(f"{file} {what}; {remedy}", told=_TOLD)
 
     def look_again(self) -> bool:
         """Return whether all is well, or well again: what was lost is back in its place."""
-        self._loss = self._look()
-        return self._loss is None
+        if not self._is_closed:
+            self._loss = self._look()
+        return self._loss is None and not self._is_closed
 
-    def seal_if_lost(self) -> None:
-        """Keep SQLite from writing into what is not its database, before it is closed."""
+    def close(self) -> None:
+        """Look for the last time, and keep SQLite from writing into what is not its database when it is closed."""
         self._loss = self._look()
+        self._is_closed = True
         if self._loss is not None and self._loss.is_to_be_sealed:
             self._held.seal()
 

@@ -112,7 +112,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             seekers, listers = (CheckedReads(each, files) for each in readers)
             counters = ReaderForEach(path, files.check)
             stack.push_async_callback(counters.close)
-            stack.callback(files.seal_if_lost)
+            stack.callback(files.close)
             connections = Connections(writing, Pools(seekers, listers, counters), files)
             return cls.over(connections, prepared.database_id, newest, stack, real_path(path))
 
