@@ -78,7 +78,7 @@ def _header(line: str, *, numbers: bool) -> str:
     if COMPACT.get(key, key) not in _SECRET_HEADERS:
         return _line(line, numbers=numbers)
     scheme = "Digest " if value.lower().split(maxsplit=1)[:1] == ["digest"] else ""
-    return f"{name}{colon} {scheme}{HIDDEN}"
+    return f"{printable(name)}{colon} {scheme}{HIDDEN}"
 
 
 def _content_type(lines: list[str]) -> str:
