@@ -56,6 +56,7 @@ class Life(RuleBasedStateMachine):
         self.service = SERVICE
         self.callback = planned()
         self.history = [self.callback]
+        self.attempt_ended_at = NOW
 
     @initialize(data=st.data())
     def is_asked_for(self, data: st.DataObject) -> None:
@@ -143,6 +144,10 @@ class Life(RuleBasedStateMachine):
         assert self.callback.update_time >= max(before.update_time, event.at)
         assert before.state not in TERMINAL
         self.history.append(self.callback)
+        if isinstance(event, AttemptEnded | LeaseLapsed):
+            self.attempt_ended_at = event.at
+        elif isinstance(event, Replanned):  # where the clock was set back since, it has ended now at the latest
+            self.attempt_ended_at = min(self.attempt_ended_at, event.at)
         self.attempts_are_numbered_and_not_too_many()
         self.only_an_attempt_that_another_is_to_follow_has_a_delay()
         self.no_attempt_is_lost_or_rewritten()
@@ -200,10 +205,11 @@ class Life(RuleBasedStateMachine):
         assert last.outcome is not None
         between_s = callback.request.seconds_between_retries or 0
         least = least_delay(last.outcome, seconds_between_retries=between_s, service=self.service)
-        rested = last.end_time + least.duration
-        assert callback.ready_time >= rested >= last.end_time + between_s * SECOND
+        # By the clock, which may have been set back: recorded times go forward all the same.
+        rested = self.attempt_ended_at + least.duration
+        assert callback.ready_time >= rested >= self.attempt_ended_at + between_s * SECOND
         if last.outcome is Outcome.INTERRUPTED:
-            assert callback.ready_time >= last.end_time + self.service.ring_timeout
+            assert callback.ready_time >= self.attempt_ended_at + self.service.ring_timeout
         assert callback.next_attempt_time >= callback.ready_time
         assert (last.retry_delay, last.retry_delay_reason) == (least.duration, least.reason)
 

@@ -8,6 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ringback.domain.control_characters import unseen_in
 from ringback.domain.dial_rules import DialRules, PhoneRules, SipRules
 from ringback.domain.faults import Faults
 from ringback.domain.number_kinds import NumberKind
@@ -60,7 +61,9 @@ SERVICES = st.builds(
     Service,
     service_id=st.uuids().map(str),
     sip_address=st.sampled_from(["sip:sales@example.com", "sips:support@example.com:5061"]),
-    display_name=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=128),
+    display_name=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=128).filter(
+        lambda text: unseen_in(text) is None
+    ),
     max_concurrent_calls=st.integers(0, 10_000),
     paused=st.booleans(),
     default_max_retries=st.integers(0, 100),
