@@ -92,6 +92,7 @@ class Callers:
                 raise
             promise.refused = True
         else:
+            promise.refused = False  # too late by one clock, and sent again in time by another
             self.ledger.acknowledge(promise, response.callback, created=response.created)
 
     async def _create_batch(self) -> None:
