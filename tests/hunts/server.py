@@ -19,8 +19,8 @@ from tests.world.ports import free_port
 # The longest that an orchestrator has to wait for a drain.
 DRAIN_S: Final = 10.0
 _LISTENING: Final = b"listening on"
-# What a server logs before it exits because its PostgreSQL is away, or has just gone.
-_NO_DATABASE: Final = (b"Error: cannot open postgresql:", b"Error: the database ")
+# What a server logs before it exits because its PostgreSQL is away, or has just gone, or something has its port.
+_TO_START_AGAIN: Final = (b"Error: cannot open postgresql:", b"Error: the database ", b"Error: cannot listen on ")
 # What a server that is merely killed has no reason to log.
 _COMPLAINTS: Final = (b" ERROR ", b" CRITICAL ", b"Traceback")
 
@@ -75,7 +75,7 @@ class ServerProcess:
         self._reader = asyncio.create_task(self._read_log(self._process.stderr))
 
     async def listening(self) -> None:
-        """Return when the server listens. One that did not find its database is started again, as orchestrators do.
+        """Return when the server listens. One that lacks its database or port is started again, as orchestrators do.
 
         Raise when it ends for another reason.
         """
@@ -151,7 +151,7 @@ class ServerProcess:
             self._keep(line)
             if _LISTENING in line:
                 self.up.set()
-        if self._process is not None and not line.startswith(_NO_DATABASE):  # it was not told to end
+        if self._process is not None and not line.startswith(_TO_START_AGAIN):  # it was not told to end
             self.up.clear()
             self._last_words.append(line.decode().strip())
 

@@ -211,11 +211,11 @@ async def test_a_file_that_is_no_database_of_ours(tmp_path: Path, content: bytes
     assert path.read_bytes() == before
 
 
-async def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+async def test_a_database_that_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "ringback.db").mkdir()
     found = await examine(*of(tmp_path / "ringback.db"), *listen())
-    assert (found.code, found.results["database"]) == (1, "failed")
-    assert all("; run this as the user of the server" in found.texts[name] for name in ("database", "integrity"))
+    assert (found.code, found.results["settings"]) == (1, "failed")
+    assert "ringback.db' is a folder, and no file" in found.texts["settings"]
 
 
 async def test_others_can_read_the_database(database: Path) -> None:
