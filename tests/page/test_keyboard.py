@@ -112,6 +112,30 @@ async def test_a_service_is_paused_by_keys(page_world: OpenWorld) -> None:
         await expect(page.get_by_role("button", name="Resume").first).to_be_focused()
 
 
+# In the next task of the page, in which the next key would be heard at the earliest.
+_OPENED_AT_ONCE = """(key) => new Promise(resolve => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => resolve(document.querySelector("dialog[open]") !== null)
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }))
+    port2.postMessage(null)
+})"""
+
+
+@pytest.mark.parametrize("key", ["x", "?"])
+async def test_what_is_typed_after_a_key_that_opens_a_dialog_belongs_to_the_dialog(
+    page_world: OpenWorld, key: str
+) -> None:
+    """Quick hands: the next key would act on the page, and open another dialog."""
+    async with page_world(dialer="none") as world:
+        await world.api.add_service()
+        callback = await world.api.create("tel:+12025550172")
+        page = await (await world.reader()).open(f"/ui/callbacks/{callback.callback_id}")
+        await is_live(page)
+        cancel = page.get_by_role("button", name="Cancel callback")
+        await expect(cancel).to_have_attribute("aria-disabled", "false")
+        assert await page.evaluate(_OPENED_AT_ONCE, key)
+
+
 async def test_a_callback_is_cancelled_out_of_the_list_by_keys(page_world: OpenWorld) -> None:
     async with page_world(dialer="none") as world:
         await world.api.add_service()

@@ -1,7 +1,7 @@
 // The sheet of keys, and their switch.
 import type { Signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { keyLabels } from "../model/keys.js";
 import { type Key, keysOfNow, singlesAct, switchSingles } from "./keys.js";
@@ -11,7 +11,7 @@ declare const LICENCES_URL: string;
 
 export function KeySheet({ isOpen }: { isOpen: Signal<boolean> }): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (isOpen.value) dialog.current?.showModal();
     else dialog.current?.close();
   }, [isOpen.value]);

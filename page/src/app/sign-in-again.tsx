@@ -1,7 +1,7 @@
 // Signing in again while the page is open: before the session ends, or after.
 import type { Signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { hasEnded, identity } from "./session.js";
 import { SignIn } from "./sign-in.js";
@@ -14,7 +14,7 @@ export function SignInAgain({ isOpen }: { isOpen: Signal<boolean> }): JSX.Elemen
   useEffect(() => {
     isOpen.value = false;
   }, [endsAt]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (isOpen.value) dialog.current?.showModal();
     else dialog.current?.close();
   }, [isOpen.value]);
@@ -28,7 +28,7 @@ export function SignInAgain({ isOpen }: { isOpen: Signal<boolean> }): JSX.Elemen
 /** In front of everything, and nothing behind it can be read. What somebody was typing there is not lost. */
 export function SessionOver(): JSX.Element | null {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (hasEnded.value) dialog.current?.showModal();
   }, [hasEnded.value]);
   if (!hasEnded.value) return null;

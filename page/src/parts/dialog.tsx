@@ -1,6 +1,6 @@
 // A modal dialog: the browser's own, so that what is behind it is out of reach for keys and screen readers.
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 
 /** `onClose`: by Escape. The element with `data-first` has the focus at first, or else the title. */
 export function Dialog(props: {
@@ -16,7 +16,8 @@ export function Dialog(props: {
   const close = useRef(onClose);
   close.current = onClose;
   const titleId = useId();
-  useEffect(() => {
+  // With what is drawn, and not some time later: what is typed after the key that opens it belongs into it.
+  useLayoutEffect(() => {
     const dialog = element.current;
     if (!dialog) return undefined;
     const before = document.activeElement;
