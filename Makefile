@@ -87,7 +87,7 @@ FUZZ_S ?= 60
 
 .PHONY: fuzz
 fuzz: .venv/.installed  ## Fuzz every RPC, its frames, the HTTP port and the files of operators for FUZZ_S seconds, again with SEED=
-	.venv/bin/python tests/fuzz/run.py --seconds $(FUZZ_S) $(if $(SEED),--seed $(SEED))
+	.venv/bin/python tests/fuzz/run.py --seconds $(FUZZ_S) $(addprefix --seed ,$(or $(SEED),$(FUZZ_SEED)))
 
 .PHONY: kill-storm
 kill-storm: .venv/.installed  ## Kill a loaded server fifty times, and look for anything lost or doubled
