@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 import psycopg
@@ -83,7 +84,7 @@ def target(address: Address) -> Iterator["PostgresTarget"]:
     with _connected(address) as connection:
         with refusals(address):
             check_empty(address, _content(connection))
-            asyncio.run(prepare(address, Timelines()))
+            asyncio.run(prepare(_under_its_name(address), Timelines()))
             _wait_for_servers(address, connection)
             _begin(address, connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
             check_empty(address, _content(connection))
@@ -93,12 +94,17 @@ def target(address: Address) -> Iterator["PostgresTarget"]:
 
 @contextmanager
 def _connected(address: Address) -> Iterator[_Connection]:
-    # Under another name: servers are found by theirs.
-    conninfo = make_conninfo(address.conninfo, application_name=f"{_name(address)} migrate-store")
+    conninfo = _under_its_name(address).conninfo
     with refusals(address):
         connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     with closing(connection):  # rolls back what was not committed
         yield connection
+
+
+def _under_its_name(address: Address) -> Address:
+    """Return the address for connections of the move. They have another name: servers are found by theirs."""
+    name = f"{_name(address)} migrate-store"
+    return replace(address, conninfo=make_conninfo(address.conninfo, application_name=name))
 
 
 def _name(address: Address) -> str:
