@@ -161,7 +161,7 @@ async def test_callbacks_come_when_they_are_asked_for(api: Api, dialer: Dialer) 
 
 
 async def test_callbacks_that_do_not_fit_are_refused_before_anything_is_taken(api: Api, dialer: Dialer) -> None:
-    (lease,) = await leased(api, dialer, 1, description="ä" * 512)
+    (lease,) = await leased(api, dialer, 1, context_url="https://cc.example/" + "a" * 1000)
     reports = [progress(lease, DIALING)] * 1000
     refusal = await refused(dialer.report_many(*reports, include_callbacks=True))
     assert (refusal.reason, refusal.fields) == ("INVALID_FIELD", ("include_callbacks",))
