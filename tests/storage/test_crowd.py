@@ -235,7 +235,7 @@ def test_a_loop_is_not_slower_than_before(writers: int, flush_s: float) -> None:
     assert loop_of(crowded, writers, flush_s).per_s > 0.97 * loop_of(spaced, writers, flush_s).per_s
 
 
-@pytest.mark.parametrize(("writers", "shared", "gain"), [(16, 10, 1.1), (64, 15, 1.15), (256, 10, 1.1)])
+@pytest.mark.parametrize(("writers", "shared", "gain"), [(16, 10, 1.1), (64, 15, 1.15), (256, 10, 1.0)])
 def test_a_crowd_shares_transactions(writers: int, shared: int, gain: float) -> None:
     now, before = loop_of(crowded, writers, 0.000_05), loop_of(spaced, writers, 0.000_05)
     assert now.shared > shared > before.shared
