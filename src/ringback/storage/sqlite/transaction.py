@@ -138,9 +138,13 @@ class BatchWriter:
         self._connection = connection
         self._committed = committed
         self._check_files = check_files
-        self._lock = WriteLock()
+        self._lock = WriteLock(connection.clock)
         # See `Transaction`. Used on the thread of the connection.
         self._revisions: dict[str, int | None] = {}
+
+    def flush_s(self) -> float:
+        """Return what the disk took for the last batch."""
+        return self._lock.flush_s
 
     async def write(self, batch: Sequence[Submission[Operation[Any, Any]]]) -> Sequence[object]:
         write = partial(_write, batch, self._lock, self._revisions)
@@ -204,7 +208,7 @@ def _transact(
         lock.begin(database)
         transaction = Transaction(database, revisions)
         outcomes = _run_operations(transaction, batch)
-        database.execute("COMMIT")
+        lock.commit(database)
     except Exception:
         _try_to_roll_back(database)
         revisions.clear()
