@@ -83,6 +83,9 @@ def logged_event(
 
 def _altered(before: Callback, after: Callback) -> str | None:
     """Return the old values of what filters use and an update may alter; None when they are unchanged."""
+    # As in nearly all versions: no update has replaced anything.
+    if (before.request, before.due_date, before.dial_target) == (after.request, after.due_date, after.dial_target):
+        return None
     old = _filtered(before)
     return None if old == _filtered(after) else write_json(old)
 
