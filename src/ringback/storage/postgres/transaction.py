@@ -211,7 +211,7 @@ class PostgresTransaction:
 
     async def send(self, statement: str, *values: object) -> psycopg.AsyncCursor[tuple[Any, ...]]:
         """Send the statement; its error is raised later. The rows are in the cursor after the next round trip."""
-        return await self.connection.execute(statement, values)
+        return await self.connection.gather(statement, values)
 
     async def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of the statement: a round trip."""
