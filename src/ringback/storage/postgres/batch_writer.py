@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -10,7 +9,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from ringback.domain.errors import StorageFault, StorageUnavailable
-from ringback.storage.event_row import mark_of
+from ringback.ports.values import LoggedEvent
+from ringback.storage.event_row import logged, mark_of
 from ringback.storage.postgres.connection import RIVALRY, Connection, Link, unavailable
 from ringback.storage.postgres.continuity import Continuity
 from ringback.storage.postgres.doubt import CommitInDoubt, Doubt
@@ -27,13 +27,13 @@ _log = logging.getLogger(__name__)
 
 # With `PATIENCE_S` for a new connection this makes five seconds, also for what waits behind a batch that hangs.
 WRITE_LIMIT_S: Final = 4.0
-_SERVER_BITS: Final = 62
 # Attempts of a request that is alone in its transaction, when others conflict with it.
 _ATTEMPTS: Final = 3
 
-# Tells the other servers the newest numbers of the log and of the services. The parameter is the channel.
+# Tells the other servers the newest numbers of the log and of the services. The parameters are the channel, and the
+# number of this server.
 _NOTIFY: Final = f"""
-    SELECT pg_notify($1, concat({NEWEST_EVENT}, ' ', (SELECT services_version FROM ringback)))
+    SELECT pg_notify($1, concat({NEWEST_EVENT}, ' ', (SELECT services_version FROM ringback), ' ', $2::bigint))
 """  # noqa: S608 - SQL of ours
 
 _Submission = Submission[PostgresOperation[Any, Any]]
@@ -45,12 +45,13 @@ class PostgresBatchWriter:
     def __init__(
         self,
         link: Link,
+        server: int,
         channel: str,
         continuity: Continuity,
-        committed: Callable[[int, int], None],
+        committed: Callable[[int, int, Sequence[LoggedEvent]], None],
         found: Callable[[Sequence[tuple[object, object]]], None],
     ) -> None:
-        """`committed` gets the newest numbers of the log and of the services; 0 for no change.
+        """`committed` gets the newest numbers of the log and of the services, 0 for no change, and the new events.
 
         `found` gets the requests and outcomes of a transaction that turns out to be committed after all, when its
         callers have been told that nothing is known of it.
@@ -61,8 +62,7 @@ class PostgresBatchWriter:
         self._committed = committed
         self._found = found
         self._notifies = True
-        # Drawn: no two servers that run have the same, and one that starts again needs not have its own.
-        self._server = secrets.randbits(_SERVER_BITS)
+        self._server = server
         # Nothing is written before this is settled.
         self._doubt: Doubt | None = None
         self._now_s = asyncio.get_running_loop().time
@@ -149,7 +149,7 @@ class PostgresBatchWriter:
                 commit = await transaction.send("COMMIT")
                 if self._notifies and (newest is not None or transaction.services_version):
                     # After the commit, in its own transaction: a hint that fails cannot harm what is written.
-                    await transaction.send(_NOTIFY, self._channel)
+                    await transaction.send(_NOTIFY, self._channel, self._server)
         except psycopg.Error as error:
             if commit is None or commit.statusmessage != "COMMIT":
                 if is_committing and connection.closed:
@@ -169,9 +169,10 @@ class PostgresBatchWriter:
         number = 0
         if newest is not None:
             [(number,)] = await newest.fetchall()
-            self._continuity.saw(number, *mark_of(transaction.entries[-1]))
+            self._continuity.saw(number, *mark_of(transaction.entries[-1].row))
         self._continuity.saw_services(transaction.services_version)
-        self._committed(number, transaction.services_version)
+        events = logged(transaction.entries, number - len(transaction.entries) + 1)
+        self._committed(number, transaction.services_version, events)
         return outcomes
 
     async def _settle(self, doubt: Doubt, deadline_s: float) -> None:
@@ -184,7 +185,7 @@ class PostgresBatchWriter:
         doubt.committed = number is not None
         if number is not None:
             self._continuity.saw(number, *mark_of(doubt.entry))
-            self._committed(number, 0)
+            self._committed(number, 0, ())
             if not doubt.callers_wait:
                 self._found(doubt.pairs())
 
@@ -206,7 +207,7 @@ class PostgresBatchWriter:
 def _doubt(batch: Sequence[_Submission], outcomes: Sequence[Any], transaction: PostgresTransaction) -> Doubt | None:
     if not transaction.entries:
         return None
-    return Doubt([submission.request for submission in batch], outcomes, transaction.entries[-1])
+    return Doubt([submission.request for submission in batch], outcomes, transaction.entries[-1].row)
 
 
 def _lost_in_commit(error: BaseException | None) -> StorageUnavailable:

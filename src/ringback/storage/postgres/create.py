@@ -13,6 +13,7 @@ from ringback.storage import event_row
 from ringback.storage.body import read_callback
 from ringback.storage.callback_row import CALLBACK_COLUMNS
 from ringback.storage.creation import JointCreation, NewCallback
+from ringback.storage.event_row import LogEntry
 from ringback.storage.operations import Creation
 from ringback.storage.postgres.labels import insert_labels
 from ringback.storage.postgres.recordset import recordset, rows_json
@@ -66,8 +67,10 @@ async def _create(
     stored = creation.stored(found)
     await insert_labels(transaction, [new.callback for new in stored])
     for new in stored:
-        transaction.entries.append(event_row.created(new.callback, new.row[-1]))
-        transaction.ends.add(None, new.callback)
+        callback = new.callback
+        row = event_row.created(callback, new.row[-1])
+        transaction.entries.append(LogEntry(row, None, callback, callback.identity))
+        transaction.ends.add(None, callback)
     return creation.results(found)
 
 

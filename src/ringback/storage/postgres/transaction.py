@@ -22,9 +22,8 @@ from typing import Any, Final, Generic, TypeVar
 import psycopg
 
 from ringback.ports.errors import DuplicateService, RevisionConflict
-from ringback.storage.callback_row import Row
 from ringback.storage.comparison import Held, Overlay, PhoneRow
-from ringback.storage.event_row import EVENT_COLUMNS
+from ringback.storage.event_row import EVENT_COLUMNS, LogEntry
 from ringback.storage.outcome_row import Ends
 from ringback.storage.postgres.connection import Connection
 from ringback.storage.postgres.durability import KEEP_COMMITS
@@ -199,7 +198,7 @@ class PostgresTransaction:
     services: dict[str, int] = field(default_factory=dict)
     unlocked: Unlocked = field(default_factory=Unlocked)
     locked: Overlay = field(init=False)
-    entries: list[Row] = field(default_factory=list)
+    entries: list[LogEntry] = field(default_factory=list)
     # What ends with the entries. It is counted in rows of this server's own, before the end of the log is locked: so
     # no server waits for the count of another.
     ends: Ends = field(default_factory=Ends)
@@ -211,7 +210,7 @@ class PostgresTransaction:
 
     async def send(self, statement: str, *values: object) -> psycopg.AsyncCursor[tuple[Any, ...]]:
         """Send the statement; its error is raised later. The rows are in the cursor after the next round trip."""
-        return await self.connection.execute(statement, values)
+        return await self.connection.gather(statement, values)
 
     async def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of the statement: a round trip."""
@@ -268,7 +267,8 @@ class PostgresTransaction:
             return None
         if ended := self.ends.take_rows(self.server):
             await self.send(COUNT_UP, end_rows(ended))
-        rows = rows_json(EVENT_COLUMNS, self.entries)  # before the lock: then all servers wait for this one
+        # Before the lock: then all servers wait for this one.
+        rows = rows_json(EVENT_COLUMNS, [entry.row for entry in self.entries])
         await self.send(_LOCK_LOG)
         return await self.send(_APPEND, rows)
 
