@@ -40,6 +40,7 @@ func dial(args []string) error {
 	service := flags.String("service", "", "UUID of the service to call for; all when empty")
 	polls := flags.Int("polls", 4, "that wait at a time")
 	lines := flags.Int("lines", 256, "calls at a time")
+	token := flags.String("token", "", "bearer token that goes with each call; none when empty")
 	limit := flags.Duration("limit", 5*time.Minute, "within which it has to be done")
 	d := &dialing{}
 	flags.Int64Var(&d.wanted, "count", 1, "lives to lead to their end")
@@ -62,6 +63,7 @@ func dial(args []string) error {
 
 	ctx, cancel := context.WithTimeout(context.Background(), *limit)
 	defer cancel()
+	ctx = withToken(ctx, *token)
 	polling, done := context.WithCancel(ctx)
 	d.done, d.group.stop = done, cancel
 	begun := time.Now()
