@@ -83,6 +83,13 @@ class CallbackStore(Protocol):
         """
         ...
 
+    async def apply_many(self, groups: Sequence[Sequence[Change]]) -> Sequence[Exception | None]:
+        """Replace as `apply` does, each group for itself; return for each None, or why nothing of it was stored.
+
+        All that was stored is durable then. Why not is a `RevisionConflict` or a `TargetTaken`.
+        """
+        ...
+
     async def get(self, key: Key) -> Callback | None: ...
 
     async def get_by_request_id(self, identity: str, request_id: str) -> Callback | None:

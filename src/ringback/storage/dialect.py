@@ -142,6 +142,7 @@ class Operations(Generic[Op]):
 
     create: Op
     apply: Op
+    apply_many: Op
     extend: Op
     shift_leases: Op
     mark_clock: Op

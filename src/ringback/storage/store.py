@@ -51,6 +51,7 @@ from ringback.storage.operations import (
     Erasing,
     Forgetting,
     KeepingBounds,
+    ManyChanges,
     Purge,
     Renewal,
     Shift,
@@ -153,6 +154,13 @@ class SqlStore(Generic[C, Op]):
 
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
         await self._write(self._operations.apply, Changes(changes, turn), rows=len(changes))
+
+    async def apply_many(self, groups: Sequence[Sequence[Change]]) -> Sequence[Exception | None]:
+        calls = [Changes(group, None) for group in groups]
+        refusals: list[Exception | None] = await self._write(
+            self._operations.apply_many, ManyChanges(calls), rows=sum(map(len, groups))
+        )
+        return refusals
 
     async def get(self, key: Key) -> Callback | None:
         if isinstance(key, ExternalTaskKey):
@@ -447,5 +455,13 @@ def _report(listener: Callable[[Callback | None, Callback], None], written: Sequ
                 if existing is None:
                     listener(None, new)
         elif isinstance(request, Changes | Taking):
-            for change in request.changes:
-                listener(change.before, change.after)
+            _report_changes(listener, request.changes)
+        elif isinstance(request, ManyChanges):
+            for call, refusal in zip(request.calls, result, strict=True):
+                if refusal is None:
+                    _report_changes(listener, call.changes)
+
+
+def _report_changes(listener: Callable[[Callback | None, Callback], None], changes: Sequence[Change]) -> None:
+    for change in changes:
+        listener(change.before, change.after)

@@ -6,6 +6,7 @@ A refusal comes before anything is written. Nothing here decides what may happen
 import sqlite3
 from collections.abc import Sequence
 from functools import cache
+from itertools import islice
 from typing import Final, NamedTuple
 
 from ringback.domain.queue import Turn
@@ -15,7 +16,7 @@ from ringback.storage import event_row
 from ringback.storage.body import duration_us, read_callback, time_us, write_json
 from ringback.storage.callback_row import changed_columns, lease_expire_us, row_of
 from ringback.storage.comparison import Held, PhoneRow, changed_since, compare, dialled_phone, kept_phone
-from ringback.storage.operations import Changes, KeepingBounds, Shift
+from ringback.storage.operations import Changes, KeepingBounds, ManyChanges, Shift
 from ringback.storage.sqlite.transaction import (
     ROWS_PER_INSERT,
     LogEntry,
@@ -91,6 +92,11 @@ def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception 
     _note_dialled(database, dialled)
     transaction.log(entries)
     return results
+
+
+def apply_many(transaction: Transaction, requests: Sequence[ManyChanges]) -> list[list[Exception | None]]:
+    results = iter(apply(transaction, [call for request in requests for call in request.calls]))
+    return [list(islice(results, len(request.calls))) for request in requests]
 
 
 def _noted(noted: Sequence[tuple[str, int]], number: str, since_us: int) -> int:

@@ -45,6 +45,7 @@ _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
     operations=Operations(
         create=create.create,
         apply=change.apply,
+        apply_many=change.apply_many,
         extend=change.extend,
         shift_leases=change.shift_leases,
         mark_clock=change.mark_clock,
