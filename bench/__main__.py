@@ -20,7 +20,7 @@ from typing import Any, Final
 from bench import creates, edge, growth, lives, machine, peers, steps, watches
 from bench.checkout import Checkout
 from bench.page import DOCS, FIGURES, write_page
-from bench.part import Measured, Part, Scale, Wanted
+from bench.part import Course, Measured, Part, Scale
 
 PARTS: Final[tuple[Part, ...]] = (
     creates.PART,
@@ -36,19 +36,19 @@ PARTS: Final[tuple[Part, ...]] = (
 def main() -> None:
     options = _options()
     figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    wanted = Wanted(Scale.FULL if options.full else Scale.SHORT, options.before)
+    course = Course(Scale.FULL if options.full else Scale.SHORT, options.before)
     for part in () if options.page else PARTS:
         if not options.parts or part.name in options.parts:
             print(f"--- {part.title}", file=sys.stderr, flush=True)
-            measured = asyncio.run(_measure(part, wanted))
-            figures[part.name] = {"scale": wanted.scale.value, "machine": machine.describe(), "measured": measured}
+            measured = asyncio.run(_measure(part, course))
+            figures[part.name] = {"scale": course.scale.value, "machine": machine.describe(), "measured": measured}
             FIGURES.parent.mkdir(exist_ok=True)
             FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     write_page(DOCS, PARTS, figures)
 
 
-async def _measure(part: Part, wanted: Wanted) -> Measured:
-    return await part.measure(wanted)
+async def _measure(part: Part, course: Course) -> Measured:
+    return await part.measure(course)
 
 
 def _checkout(folder: str) -> Checkout:

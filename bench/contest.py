@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from bench.checkout import Checkout
 from bench.contestants import Contestant, a_commit_each, as_users_run_it, bare_echo, open_to_everybody
-from bench.part import Measured, Scale, Wanted
+from bench.part import Course, Measured, Scale
 from bench.processes import BUILD, CLIENT, Meter, load_client
 
 # Ringback as users run it, and as it is without identities and HTTP. Before: as users run it, too, with the code of
@@ -55,15 +55,15 @@ def rounds_of(measured: Measured) -> Rounds:
     return [[Run(**run) for run in runs] for runs in measured["rounds"]]
 
 
-async def measure(wanted: Wanted) -> Measured:
+async def measure(course: Course) -> Measured:
     if not CLIENT.exists():
         return {"missing": "no Go to build the client with"}
-    rounds, seconds = (2, 0.5) if wanted.scale is Scale.SHORT else (5, 2.0)
+    rounds, seconds = (2, 0.5) if course.scale is Scale.SHORT else (5, 2.0)
     return {
         "seconds": seconds,
         "slow_disk": SLOW_DISK.exists(),
-        "before": wanted.before.commit if wanted.before else None,
-        "rounds": [[asdict(run) for run in await _round(number, seconds, wanted.before)] for number in range(rounds)],
+        "before": course.before.commit if course.before else None,
+        "rounds": [[asdict(run) for run in await _round(number, seconds, course.before)] for number in range(rounds)],
     }
 
 

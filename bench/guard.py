@@ -27,7 +27,7 @@ _ROUNDS: Final = (5, 9, 15)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BesideEcho:
     """Where a create stands beside the echo: the creates for each echo, and the echoes of CPU in a create."""
 
     per_echo: float
@@ -41,7 +41,7 @@ class Standing:
             statistics.median(ours.cpu_us / echo.cpu_us for ours, echo in runs),
         )
 
-    def beside(self, told: Self) -> str:
+    def show(self, told: Self) -> str:
         return (
             f"{self.per_echo:.2f} ({told.per_echo:.2f}) creates ÷ echoes per s, "
             f"{self.cpu_echoes:.2f} ({told.cpu_echoes:.2f}) echoes of CPU"
@@ -49,7 +49,7 @@ class Standing:
 
 
 # By calls in flight.
-Standings = Mapping[int, Standing]
+ByLoad = Mapping[int, BesideEcho]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +70,15 @@ class Loss:
         )
 
 
-def losses(told: Standings, now: Standings) -> Sequence[Loss]:
+def losses(told: ByLoad, now: ByLoad) -> Sequence[Loss]:
     """Return what is left behind by more than it may be."""
     found: list[Loss] = []
-    for in_flight, standing in told.items():
-        measured = now[in_flight]
-        if measured.per_echo < (least := standing.per_echo * LEFT):
-            found.append(Loss(in_flight, "creates ÷ echoes per s", standing.per_echo, least, measured.per_echo))
-        if measured.cpu_echoes > (most := standing.cpu_echoes / LEFT):
-            found.append(Loss(in_flight, "CPU of a create ÷ an echo's", standing.cpu_echoes, most, measured.cpu_echoes))
+    for in_flight, page in told.items():
+        here = now[in_flight]
+        if here.per_echo < (least := page.per_echo * LEFT):
+            found.append(Loss(in_flight, "creates ÷ echoes per s", page.per_echo, least, here.per_echo))
+        if here.cpu_echoes > (most := page.cpu_echoes / LEFT):
+            found.append(Loss(in_flight, "CPU of a create ÷ an echo's", page.cpu_echoes, most, here.cpu_echoes))
     return found
 
 
@@ -88,30 +88,30 @@ def lasting(earlier: Sequence[Loss], later: Sequence[Loss]) -> Sequence[Loss]:
     return [loss for loss in later if (loss.in_flight, loss.figure) in known]
 
 
-async def _measure(rounds: int) -> Standings:
+async def _measure(rounds: int) -> ByLoad:
     runs: list[Sequence[Run]] = []
     async with contest(("echo", "ringback")) as entrants:
         for number in range(rounds):
             in_turns = list(entrants.values())[:: 1 if number % 2 else -1]
             runs.append([await one.run(in_flight, _SECONDS) for in_flight in IN_FLIGHT for one in in_turns])
-    return standings(runs)
+    return medians(runs)
 
 
-def standings(rounds: Rounds) -> Standings:
-    return {in_flight: Standing.of(rounds, in_flight) for in_flight in IN_FLIGHT}
+def medians(rounds: Rounds) -> ByLoad:
+    return {in_flight: BesideEcho.of(rounds, in_flight) for in_flight in IN_FLIGHT}
 
 
 def main() -> None:
     if not CLIENT.exists():
         sys.exit("not measured: no Go to build the client with")
     figures: dict[str, Any] = json.loads(FIGURES.read_text())
-    told = standings(rounds_of(figures["creates"]["measured"]))
+    told = medians(rounds_of(figures["creates"]["measured"]))
     found: Sequence[Loss] = ()
     for rounds in _ROUNDS:
         now = asyncio.run(_measure(rounds))
         print(f"medians of {rounds} rounds, and in brackets what docs/performance.md says")
-        for in_flight, standing in now.items():
-            print(f"{in_flight:4} in flight: {standing.beside(told[in_flight])}", flush=True)
+        for in_flight, here in now.items():
+            print(f"{in_flight:4} in flight: {here.show(told[in_flight])}", flush=True)
         seen = losses(told, now)
         found = lasting(found, seen) if found else seen
         if not found:

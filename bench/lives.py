@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from bench.checkout import Checkout
 from bench.contest import ECHO_IN_FLIGHT, Entrant
 from bench.contestants import Contestant, as_users_run_it, bare_echo
-from bench.part import Measured, Part, Plots, Scale, Wanted
+from bench.part import Course, Measured, Part, Plots, Scale
 from bench.plots import LIMIT, OURS, figure, label
 from bench.processes import BUILD, CLIENT, Meter, load_client
 from bench.rounds import Aim, Spread, judged
@@ -30,7 +30,7 @@ _OURS: Final[Sequence[Where]] = ("alone", "among others")
 SHARES: Final = (10, 50, 90)
 LEAD: Final = "1s"
 CREATES_IN_FLIGHT: Final = "32"
-# Of so many leases do reports go in one call of ReportAttempts; and lines, so that four polls can lease so many each.
+# A poll leases so many at most, of which reports go together; and lines, so that four polls can lease so many each.
 TOGETHER: Final = 100
 _LINES: Final = 4 * TOGETHER
 
@@ -87,11 +87,11 @@ class Delay:
 # --- Measuring -------------------------------------------------------------------------------------------------
 
 
-async def measure(wanted: Wanted) -> Measured:
+async def measure(course: Course) -> Measured:
     if not CLIENT.exists():
         return {"missing": "no Go to build the client with"}
-    extent = EXTENTS[wanted.scale]
-    async with _tables(extent.others, wanted.before) as tables, bare_echo() as echoing:
+    extent = EXTENTS[course.scale]
+    async with _tables(extent.others, course.before) as tables, bare_echo() as echoing:
         echo = Entrant("echo", echoing)
         throughputs = [
             await _throughputs(tables, extent.lives, (await echo.run(ECHO_IN_FLIGHT, extent.echo_s)).cpu_us)
@@ -104,7 +104,7 @@ async def measure(wanted: Wanted) -> Measured:
         ]
     return {
         **asdict(extent),
-        "before": wanted.before.commit if wanted.before else None,
+        "before": course.before.commit if course.before else None,
         "sustained": sustained,
         "throughputs": [[asdict(one) for one in in_round] for in_round in throughputs],
         "delays": [[asdict(one) for one in in_round] for in_round in delays],
@@ -115,7 +115,7 @@ async def _throughputs(tables: Sequence["_Table"], lives: int, echo_us: float) -
     return [
         await one.throughput(lives, echo_us, created_meanwhile=meanwhile, together=together)
         for meanwhile in (False, True)
-        for together in (False,)
+        for together in (False, True)
         for one in tables
         if not (together and one.where == "before")
     ]
@@ -169,7 +169,7 @@ class _Table:
 
     async def _dial(self, lives: int, *, together: bool = False) -> Mapping[str, Any]:
         self.lives += lives
-        how = ("-together", str(TOGETHER), "-lines", str(_LINES)) if together else ()
+        how = ("-together", "-lines", str(_LINES)) if together else ()
         return await load_client("dial", *self._contestant.flags, "-count", str(lives), *how)
 
 
@@ -209,13 +209,13 @@ def show(measured: Measured, plots: Plots) -> str:
     delays = [[Delay(**one) for one in in_round] for in_round in measured["delays"]]
     others, earliest_us = whole(measured["others"]), min(one.earliest_us for in_round in delays for one in in_round)
     early = "**Some were leased early.**" if earliest_us < 0 else "None was early"
-    before = f"; *before* is the code of `{measured['before']}`, one by one, among none" if measured["before"] else ""
+    before = f"*Before* is the code of `{measured['before']}`, alone and one by one. " if measured["before"] else ""
     return f"""
 A dialer over gRPC leases, reports DIALING, CONNECTED and ANSWERED for each call, and has all targets answer at once.
 With the create that makes five durable changes for each life, six where it waits for its due date. Reports go one by
 one, each in a call of its own, or together, those of up to {TOGETHER} leases in a call of `ReportAttempts`. The server
-is as users run it, with identities and its HTTP port; CPU is counted in echoes with {ECHO_IN_FLIGHT} in flight{before}.
-Medians of {measured["rounds"]} rounds, and in brackets the lowest and the highest.
+is as users run it, with identities and its HTTP port; its CPU is counted in echoes with {ECHO_IN_FLIGHT} in flight.
+{before}Medians of {measured["rounds"]} rounds, and in brackets the lowest and the highest.
 
 {_lives(throughputs, measured["others"])}
 
@@ -234,7 +234,7 @@ def _lives(rounds: Sequence[Sequence[Throughput]], others: int) -> str:
     rows = []
     for meanwhile in (False, True):
         before = _of(rounds, "before", meanwhile=meanwhile)
-        for together in (False,):
+        for together in (False, True):
             for where in _OURS:
                 runs = _of(rounds, where, meanwhile=meanwhile, together=together)
                 rows.append(

@@ -23,7 +23,7 @@ class Scale(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Course:
     """What a part is to measure."""
 
     scale: Scale
@@ -51,6 +51,6 @@ class Part:
 
     name: str
     title: str
-    measure: Callable[[Wanted], Awaitable[Measured]]
+    measure: Callable[[Course], Awaitable[Measured]]
     # Draws all it says from the figures, so that the page never says what was not measured.
     show: Callable[[Measured, Plots], str]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.contestants import Contestant, as_users_run_it, bare_echo
-from bench.part import Measured, Part, Plots, Scale, Wanted
+from bench.part import Course, Measured, Part, Plots, Scale
 from bench.processes import BUILD, CLIENT, load_client
 from bench.rounds import Spread
 from bench.scaling.load import requests
@@ -45,10 +45,10 @@ class Threads:
 # --- Measuring -------------------------------------------------------------------------------------------------
 
 
-async def measure(wanted: Wanted) -> Measured:
+async def measure(course: Course) -> Measured:
     if not CLIENT.exists():
         return {"missing": "no Go to build the client with"}
-    rounds, seconds = (3, 1.0) if wanted.scale is Scale.SHORT else (9, 2.0)
+    rounds, seconds = (3, 1.0) if course.scale is Scale.SHORT else (9, 2.0)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=BUILD)))
         ringback = await stack.enter_async_context(as_users_run_it(folder / "steps.db"))

@@ -5,25 +5,25 @@ from collections.abc import Sequence
 import pytest
 
 from bench.contest import Run, Who
-from bench.guard import Loss, Standing, lasting, losses, standings
+from bench.guard import BesideEcho, Loss, lasting, losses, medians
 
-TOLD = {16: Standing(per_echo=0.6, cpu_echoes=1.5), 64: Standing(per_echo=0.8, cpu_echoes=1.2)}
+TOLD = {16: BesideEcho(per_echo=0.6, cpu_echoes=1.5), 64: BesideEcho(per_echo=0.8, cpu_echoes=1.2)}
 
 
 @pytest.mark.parametrize(
     ("now", "lost"),
     [
         (TOLD, []),
-        ({16: Standing(0.46, 1.99), 64: Standing(0.61, 1.59)}, []),
-        ({16: Standing(0.44, 1.5), 64: Standing(0.8, 1.2)}, [(16, 0.45, 0.44)]),
-        ({16: Standing(0.6, 1.5), 64: Standing(0.8, 1.7)}, [(64, 1.6, 1.7)]),
-        ({16: Standing(0.2, 4.5), 64: Standing(0.9, 1.1)}, [(16, 0.45, 0.2), (16, 2.0, 4.5)]),
-        ({16: Standing(1.2, 0.7), 64: Standing(1.6, 0.6)}, []),
+        ({16: BesideEcho(0.46, 1.99), 64: BesideEcho(0.61, 1.59)}, []),
+        ({16: BesideEcho(0.44, 1.5), 64: BesideEcho(0.8, 1.2)}, [(16, 0.45, 0.44)]),
+        ({16: BesideEcho(0.6, 1.5), 64: BesideEcho(0.8, 1.7)}, [(64, 1.6, 1.7)]),
+        ({16: BesideEcho(0.2, 4.5), 64: BesideEcho(0.9, 1.1)}, [(16, 0.45, 0.2), (16, 2.0, 4.5)]),
+        ({16: BesideEcho(1.2, 0.7), 64: BesideEcho(1.6, 0.6)}, []),
     ],
     ids=["the same", "not quite a quarter", "fewer per second", "more CPU", "both", "faster"],
 )
 def test_a_quarter_of_the_speed_may_be_lost_and_no_more(
-    now: dict[int, Standing], lost: list[tuple[int, float, float]]
+    now: dict[int, BesideEcho], lost: list[tuple[int, float, float]]
 ) -> None:
     assert [(loss.in_flight, round(loss.bound, 9), loss.now) for loss in losses(TOLD, now)] == lost
 
@@ -45,13 +45,13 @@ def test_only_what_is_lost_each_time_counts(
 
 
 def test_a_loss_tells_both_figures_and_what_is_needed() -> None:
-    [loss] = losses({16: TOLD[16]}, {16: Standing(0.41, 1.5)})
+    [loss] = losses({16: TOLD[16]}, {16: BesideEcho(0.41, 1.5)})
     assert str(loss) == (
         "16 in flight, creates ÷ echoes per s: 0.41; docs/performance.md says 0.60, and at least 0.45 is needed"
     )
 
 
-def test_standings_are_medians_of_what_each_round_says_by_itself() -> None:
+def test_figures_are_medians_of_what_each_round_says_by_itself() -> None:
     """A round in which all are slow says the same as others."""
     speeds: list[dict[Who, float]] = [
         {"echo": 1000, "ringback": 500},
@@ -59,7 +59,7 @@ def test_standings_are_medians_of_what_each_round_says_by_itself() -> None:
         {"echo": 2000, "ringback": 1400},
     ]
     rounds = [[_run(who, in_flight, per_s) for in_flight in (16, 64) for who, per_s in one.items()] for one in speeds]
-    assert standings(rounds) == dict.fromkeys((16, 64), Standing(per_echo=0.5, cpu_echoes=2.0))
+    assert medians(rounds) == dict.fromkeys((16, 64), BesideEcho(per_echo=0.5, cpu_echoes=2.0))
 
 
 def _run(who: Who, in_flight: int, per_s: float) -> Run:
