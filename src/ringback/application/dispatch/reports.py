@@ -137,12 +137,9 @@ class Reports:
         dialled: Mapping[str, Sequence[datetime]],
     ) -> Sequence[_Chain]:
         chains: list[_Chain] = []
-        now = self._clock.now()
         for index, (callback_id, entries) in enumerate(left.items()):
             await give_way(index)
-            chains.append(
-                self._chain(caller, callback_id, entries, found.get(callback_id), now, dialled.get(callback_id))
-            )
+            chains.append(self._chain(caller, callback_id, entries, found.get(callback_id), dialled.get(callback_id)))
         return chains
 
     def _chain(
@@ -151,9 +148,10 @@ class Reports:
         callback_id: str,
         entries: Sequence[_Entry],
         callback: Callback | None,
-        now: datetime,
         dialled: Sequence[datetime] | None,
     ) -> _Chain:
+        # Not one time for all: two dial-outs to one number at the same moment would count as one.
+        now = self._clock.now()
         changes: list[Change] = []
         results: list[tuple[int, Reported | RingbackError]] = []
         is_refused = False
