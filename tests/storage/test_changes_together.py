@@ -108,7 +108,8 @@ async def test_a_call_that_ends_makes_room_for_one_that_begins(store: Store) -> 
 
 
 async def test_of_two_calls_to_one_phone_one_begins(store: Store) -> None:
-    one, two, other = (new(target=number) for number in (target(0), "sip:+41785550000@gw.example;user=phone", target(1)))
+    gateway = "sip:+41785550000@gw.example;user=phone"
+    one, two, other = (new(target=number) for number in (target(0), gateway, target(1)))
     await store.create([one, two, other])
     results = await apply_at_once(store, *(changes(queued, offer(queued)) for queued in (one, two, other)))
     assert sorted(type(result).__name__ for result in results) == ["NoneType", "NoneType", PhoneInUse.__name__]

@@ -6,6 +6,7 @@ A refusal comes before anything is written. Nothing here decides what may happen
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -15,11 +16,11 @@ from ringback.ports.values import Change, ClockMark, Extension
 from ringback.storage import event_row
 from ringback.storage.body import duration_us, read_callback, read_json, time_us, write_json
 from ringback.storage.comparison import Held, Overlay, PhoneRow, begun_call, changed_since, compare, kept_phone
-from ringback.storage.operations import Changes, KeepingBounds, Shift
+from ringback.storage.event_row import LogEntry
+from ringback.storage.operations import Changes, KeepingBounds, ManyChanges, Shift
 from ringback.storage.sqlite.changed_rows import DIAL_OUTS, ChangedRow, DialledRow, count_of, store
 from ringback.storage.sqlite.transaction import (
     ROWS_PER_INSERT,
-    LogEntry,
     Transaction,
     delete_labels,
     each,
@@ -92,6 +93,11 @@ def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception 
     _note_dialled(transaction.database, written.dialled)
     transaction.log(written.entries)
     return results
+
+
+def apply_many(transaction: Transaction, requests: Sequence[ManyChanges]) -> list[list[Exception | None]]:
+    results = iter(apply(transaction, [call for request in requests for call in request.calls]))
+    return [list(islice(results, len(request.calls))) for request in requests]
 
 
 class _Written(NamedTuple):
