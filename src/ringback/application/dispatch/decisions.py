@@ -20,7 +20,7 @@ from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import after, steps_to_end, versions
 from ringback.domain.request import ServiceName
 from ringback.domain.service import Service
-from ringback.ports.dialer import OutcomeReport, CallProgress, ProgressReport
+from ringback.ports.dialer import CallProgress, OutcomeReport, ProgressReport
 from ringback.ports.values import Change, DialOuts, LoggedEvent
 
 _PROGRESS_EVENTS: Final = {CallProgress.RINGING: Ringing, CallProgress.CONNECTED: Answered}

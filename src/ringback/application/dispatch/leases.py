@@ -26,7 +26,7 @@ from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import versions
 from ringback.domain.target import number_of_phone
 from ringback.ports.clock import Clock
-from ringback.ports.dialer import OutcomeReport, CallProgress, ProgressReport
+from ringback.ports.dialer import CallProgress, OutcomeReport, ProgressReport
 from ringback.ports.store import Store
 from ringback.ports.values import Change, Extension
 
