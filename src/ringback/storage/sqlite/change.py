@@ -24,6 +24,7 @@ from ringback.storage.sqlite.transaction import (
     delete_labels,
     each,
     insert_labels,
+    service_revision,
 )
 
 PHONE: Final = """
@@ -66,10 +67,7 @@ class StoredRows(NamedTuple):
         return None if row is None else row[0]
 
     def service(self, service_id: str) -> int | None:
-        if service_id not in self.revisions:
-            row = self.database.execute("SELECT revision FROM service WHERE service_id = ?", (service_id,)).fetchone()
-            self.revisions[service_id] = None if row is None else row[0]
-        return self.revisions[service_id]
+        return service_revision(self.database, self.revisions, service_id)
 
 
 def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception | None]:
