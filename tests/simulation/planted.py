@@ -22,7 +22,7 @@ from ringback.domain.planning import plan
 from ringback.domain.priority import FRESH_ROUND
 from ringback.domain.retry import retry_delay
 from ringback.domain.service import Service
-from ringback.ports.values import LoggedEvent
+from ringback.ports.values import Agenda, LoggedEvent
 from ringback.storage.body import write_json
 from ringback.storage.sqlite import change
 from ringback.storage.sqlite import store as sqlite_store
@@ -142,20 +142,22 @@ def _exceed_capacity(patch: pytest.MonkeyPatch) -> None:
 def _never_lapse(patch: pytest.MonkeyPatch) -> None:
     """Let no lease be over."""
 
-    async def none(_: object, now: datetime, limit: int) -> Sequence[Callback]:
-        return ()
+    agenda = SqlStore.agenda
 
-    patch.setattr(SqlStore, "lapsed", none)
+    async def patient(store: SqlStore[Any, Any], now: datetime, lapse_time: datetime, limit: int) -> Agenda:
+        return replace(await agenda(store, now, lapse_time, limit), lapsed=())
+
+    patch.setattr(SqlStore, "agenda", patient)
 
 
 def _lapse_early(patch: pytest.MonkeyPatch) -> None:
     """Take leases for over while their dialers rely on them."""
-    lapsed = SqlStore.lapsed
+    agenda = SqlStore.agenda
 
-    async def impatient(store: SqlStore[Any, Any], now: datetime, limit: int) -> Sequence[Callback]:
-        return await lapsed(store, now + timedelta(seconds=4), limit)
+    async def impatient(store: SqlStore[Any, Any], now: datetime, lapse_time: datetime, limit: int) -> Agenda:
+        return await agenda(store, now, lapse_time + timedelta(seconds=4), limit)
 
-    patch.setattr(SqlStore, "lapsed", impatient)
+    patch.setattr(SqlStore, "agenda", impatient)
 
 
 def _forget_request_ids(patch: pytest.MonkeyPatch) -> None:

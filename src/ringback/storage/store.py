@@ -18,6 +18,7 @@ from ringback.domain.queue import Queue, Turn
 from ringback.domain.service import Service
 from ringback.ports.calls import CallKey, KeptCall
 from ringback.ports.values import (
+    Agenda,
     CallbackSearch,
     Change,
     ClockMark,
@@ -257,24 +258,22 @@ class SqlStore(Generic[C, Op]):
 
     # --- What the scheduler reads ------------------------------------------------------------------------------
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Callback]:
-        return callbacks(await self._seek(self._statements.due, time_us(now), limit))
-
-    async def expired(self, now: datetime, limit: int) -> Sequence[Callback]:
-        return callbacks(await self._seek(self._statements.expired, time_us(now), limit))
-
-    async def lapsed(self, now: datetime, limit: int) -> Sequence[Callback]:
-        return callbacks(await self._seek(self._statements.lapsed, time_us(now), limit))
+    async def agenda(self, now: datetime, lapse_time: datetime, limit: int) -> Agenda:
+        rows = await self._seek(self._statements.agenda, time_us(now), time_us(lapse_time), limit)
+        found: dict[str, list[Callback]] = {"LAPSED": [], "EXPIRED": [], "DUE": []}
+        next_time: datetime | None = None
+        for work, body, at_us in rows:
+            if work is None:
+                next_time = _time_or_none(at_us)
+            else:
+                found[work].append(read_callback(body, at_us))
+        return Agenda(found["LAPSED"], found["EXPIRED"], found["DUE"], next_time)
 
     async def outlasting(self, end: datetime, limit: int) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.outlasting, time_us(end), limit))
 
     async def held_by(self, dialer_id: str) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.held_by, dialer_id))
-
-    async def next_time(self) -> datetime | None:
-        [(at_us,)] = await self._seek(self._statements.next_time)
-        return _time_or_none(at_us)
 
     async def queued(self, service_id: str, limit: int) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.queued, service_id, limit))

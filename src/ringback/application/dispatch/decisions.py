@@ -20,10 +20,10 @@ from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import after, steps_to_end, versions
 from ringback.domain.request import ServiceName
 from ringback.domain.service import Service
-from ringback.ports.dialer import OutcomeReport, Progress, ProgressReport
+from ringback.ports.dialer import OutcomeReport, CallProgress, ProgressReport
 from ringback.ports.values import Change, DialOuts, LoggedEvent
 
-_PROGRESS_EVENTS: Final = {Progress.RINGING: Ringing, Progress.CONNECTED: Answered}
+_PROGRESS_EVENTS: Final = {CallProgress.RINGING: Ringing, CallProgress.CONNECTED: Answered}
 
 
 class CallsInProgress:
@@ -87,7 +87,7 @@ class Decisions:
         """
         if isinstance(report, OutcomeReport):
             return self._ended(caller, token, report, callback, now)
-        if report.progress is Progress.DIALING:
+        if report.progress is CallProgress.DIALING:
             return self._dialing(caller, token, report, callback, now, dialled)
         self.check_held(caller, callback, token)
         reported = after(callback, _PROGRESS_EVENTS[report.progress](at=now, call_ids=report.call_ids))

@@ -26,7 +26,7 @@ from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import versions
 from ringback.domain.target import number_of_phone
 from ringback.ports.clock import Clock
-from ringback.ports.dialer import OutcomeReport, Progress, ProgressReport
+from ringback.ports.dialer import OutcomeReport, CallProgress, ProgressReport
 from ringback.ports.store import Store
 from ringback.ports.values import Change, Extension
 
@@ -65,13 +65,13 @@ class Leases:
     # --- Reports: `reports.py` takes many at once ----------------------------------------------------------------
 
     async def dialing(self, caller: Caller, token: str, call_ids: tuple[str, ...] = ()) -> Callback:
-        return (await self.report(caller, token, ProgressReport(Progress.DIALING, call_ids)))[0]
+        return (await self.report(caller, token, ProgressReport(CallProgress.DIALING, call_ids)))[0]
 
     async def ringing(self, caller: Caller, token: str, call_ids: tuple[str, ...] = ()) -> Callback:
-        return (await self.report(caller, token, ProgressReport(Progress.RINGING, call_ids)))[0]
+        return (await self.report(caller, token, ProgressReport(CallProgress.RINGING, call_ids)))[0]
 
     async def connected(self, caller: Caller, token: str, call_ids: tuple[str, ...] = ()) -> Callback:
-        return (await self.report(caller, token, ProgressReport(Progress.CONNECTED, call_ids)))[0]
+        return (await self.report(caller, token, ProgressReport(CallProgress.CONNECTED, call_ids)))[0]
 
     async def ended(self, caller: Caller, token: str, report: OutcomeReport) -> tuple[Callback, bool]:
         return await self.report(caller, token, report)

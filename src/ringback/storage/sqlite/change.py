@@ -16,10 +16,10 @@ from ringback.storage import event_row
 from ringback.storage.body import duration_us, read_callback, time_us, write_json
 from ringback.storage.callback_row import changed_columns, lease_expire_us, row_of
 from ringback.storage.comparison import Held, PhoneRow, changed_since, compare, dialled_phone, kept_phone
+from ringback.storage.event_row import LogEntry
 from ringback.storage.operations import Changes, KeepingBounds, ManyChanges, Shift
 from ringback.storage.sqlite.transaction import (
     ROWS_PER_INSERT,
-    LogEntry,
     Transaction,
     delete_labels,
     each,

@@ -9,8 +9,9 @@ from ringback.storage import event_row
 from ringback.storage.body import read_callback
 from ringback.storage.callback_row import CALLBACK_COLUMNS
 from ringback.storage.creation import JointCreation, NewCallback
+from ringback.storage.event_row import LogEntry
 from ringback.storage.operations import Creation
-from ringback.storage.sqlite.transaction import ROWS_PER_INSERT, LogEntry, Transaction, insert, insert_labels
+from ringback.storage.sqlite.transaction import ROWS_PER_INSERT, Transaction, insert, insert_labels
 
 
 def create(transaction: Transaction, calls: Sequence[Creation]) -> list[list[Callback | None] | Exception]:
