@@ -25,6 +25,7 @@ from ringback.storage.sqlite.transaction import (
     delete_labels,
     each,
     insert_labels,
+    service_revision,
 )
 
 # In one row: each row of a result is another step, which gives the interpreter's lock away.
@@ -70,10 +71,7 @@ class StoredRows(NamedTuple):
         return None if row is None else row[0]
 
     def service(self, service_id: str) -> int | None:
-        if service_id not in self.revisions:
-            row = self.database.execute("SELECT revision FROM service WHERE service_id = ?", (service_id,)).fetchone()
-            self.revisions[service_id] = None if row is None else row[0]
-        return self.revisions[service_id]
+        return service_revision(self.database, self.revisions, service_id)
 
 
 def read_phones(database: sqlite3.Connection, phones: Collection[str]) -> Mapping[str, PhoneRow]:
