@@ -15,9 +15,9 @@ from ringback.storage.comparison import dialled_phone
 from ringback.storage.sqlite.transaction import ROWS_PER_INSERT
 
 # From so many rows on, one statement takes less time than one for each: it copies them first.
-_ENOUGH: Final = 8
+_ENOUGH: Final = 4
 # Each size is another statement.
-_SIZES: Final = (8, 16, ROWS_PER_INSERT)
+_SIZES: Final = (4, 8, 16, ROWS_PER_INSERT)
 # How many values tell what a row must be: its id, its revision, and the end of its lease; and how many dial-outs.
 _READ: Final = 3
 _COUNTED: Final = 3
@@ -95,7 +95,7 @@ def _update_many_of(names: tuple[str, ...], rows: int, *, is_counted: bool) -> s
     settings, conditions = _clauses("new.column{}", names, is_counted=is_counted)
     row = f"({', '.join('?' * (len(names) + _READ + (_COUNTED if is_counted else 0)))})"
     values = ", ".join([row] * rows)
-    return f"UPDATE callback SET {settings} FROM (VALUES {values}) AS new WHERE {conditions}"  # noqa: S608 - SQL of ours
+    return f"UPDATE OR FAIL callback SET {settings} FROM (VALUES {values}) AS new WHERE {conditions}"  # noqa: S608 - SQL of ours
 
 
 def _clauses(numbered: str, names: tuple[str, ...], *, is_counted: bool) -> tuple[str, str]:
