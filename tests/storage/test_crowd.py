@@ -106,7 +106,7 @@ class Played(NamedTuple):
     shared: float
 
 
-class Server:
+class ServerOfOneLoop:
     """An event loop that does one thing after the other, and a disk beside it."""
 
     def __init__(self, policy: Policy, flush_s: float) -> None:
@@ -198,7 +198,7 @@ class Server:
 def loop_of(policy: Policy, writers: int, flush_s: float) -> Played:
     """Play writers that each write again when they have their answer."""
     dice = random.Random(1)
-    server = Server(policy, flush_s)
+    server = ServerOfOneLoop(policy, flush_s)
     for _ in range(writers):
         server.come(dice.random() / 1000, again=True)
     return server.play()
@@ -207,7 +207,7 @@ def loop_of(policy: Policy, writers: int, flush_s: float) -> Played:
 def stream_of(policy: Policy, per_s: float, flush_s: float) -> Played:
     """Play writers that come when they like."""
     dice = random.Random(2)
-    server = Server(policy, flush_s)
+    server = ServerOfOneLoop(policy, flush_s)
     at = 0.0
     while (at := at + dice.expovariate(per_s)) < PLAYED_S:
         server.come(at, again=False)
@@ -216,7 +216,7 @@ def stream_of(policy: Policy, per_s: float, flush_s: float) -> Played:
 
 def bursts_of(policy: Policy, writers: int, flush_s: float) -> Played:
     """Play four bursts: so many come at once, and then nobody."""
-    server = Server(policy, flush_s)
+    server = ServerOfOneLoop(policy, flush_s)
     for burst in range(4):
         for _ in range(writers):
             server.come(burst / 10, again=False)
