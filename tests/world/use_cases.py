@@ -15,11 +15,13 @@ from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
+from ringback.application.dispatch.decisions import CallsInProgress, Decisions
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
 from ringback.application.dispatch.queue_board import QueueBoard
 from ringback.application.dispatch.queue_view import QueueView, QueueViews
 from ringback.application.dispatch.queue_watch import QueueWatches
+from ringback.application.dispatch.reports import Reports
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.outcomes import OutcomeQueries
@@ -104,7 +106,10 @@ class World:
         board = QueueBoard(self.queue_views, self.queue_figures, self.directory, self.presence, clock)
         self.queue_watches = QueueWatches(board, self.directory, clock)
         clock.listen(self.assigner.look_at_all)
-        self.leases = Leases(self.store, self.directory, clock, self.feed, self.dial_policy, self.recent_dials)
+        self.decisions = Decisions(self.directory, self.dial_policy, self.recent_dials)
+        self.calls = CallsInProgress(self.feed)
+        self.leases = Leases(self.store, self.directory, clock, self.dial_policy, self.decisions, self.calls)
+        self.reports = Reports(self.store, self.directory, clock, self.decisions, self.calls)
         self.usage = Usage(None, clock.monotonic)
         self.callback_creation = CallbackCreation(
             self.store, self.directory, clock, self.dial_policy, self.recent_dials, self.usage

@@ -7,11 +7,29 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import Protocol
 
 from ringback.domain.callback import Callback
 from ringback.domain.outcome import Outcome
 from ringback.domain.service import Service
+
+
+class CallProgress(Enum):
+    """How far a call has come."""
+
+    DIALING = auto()
+    RINGING = auto()
+    CONNECTED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReport:
+    """How far a call has come, as its dialer reports it."""
+
+    progress: CallProgress
+    # The SIP Call-IDs of the attempt that are known by now.
+    call_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
@@ -31,7 +32,7 @@ from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.quiet_hours import QuietHours
 from ringback.domain.service import Service
 from ringback.ports.store import Store
-from ringback.ports.values import Change, Retention
+from ringback.ports.values import Agenda, Change, Retention
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,10 @@ _log = logging.getLogger(__name__)
 BATCH = 500
 PURGE_INTERVAL = timedelta(minutes=1)
 _PAUSE = timedelta(seconds=1)
+
+
+# Reads what is to be done.
+_Look = Callable[[], Awaitable[Agenda]]
 
 
 class Work(StrEnum):
@@ -83,25 +88,50 @@ class Scheduler:
         """Do everything that is due at `now`, and return when the next pass is due."""
         await self.look_for_outage(now)
         lapse_time = self._outage.lapse_time(now)
-        await self._settle(
-            Work.LAPSED, lambda limit: self._store.lapsed(lapse_time, limit), lambda c: self._lapse(c, now)
-        )
-        await self._settle(
-            Work.EXPIRED, lambda limit: self._store.expired(now, limit), lambda c: [after(c, ExpireTimePassed(at=now))]
-        )
+        look = partial(self._store.agenda, now, lapse_time, BATCH)
+        agenda = await self._end_what_is_over(look, now)
+        moved = self.moved.total()
         await self._follow_changes(now)
         await self._follow_clock(now)
-        await self._settle(Work.DUE, lambda limit: self._store.due(now, limit), lambda c: self._promote(c, now))
+        if self.moved.total() != moved:
+            agenda = await look()
+        agenda = await self._queue_what_is_due(agenda, look, now)
+        moved = self.moved.total()
         await self._close(now)
         await self._replan_some(now)
         next_purge = await self._purge(now)
+        if self.moved.total() != moved:
+            agenda = await look()
         times = [next_purge, *self._closings.values()]
         if self._replanned or self._set_back_after is not None:
             times.append(now)
-        if (next_time := await self._store.next_time()) is not None:
-            # After an outage it may be the end of a lease that does not count yet.
-            times.append(next_time if lapse_time == now else max(next_time, now + _PAUSE))
+        # After an outage it may be the end of a lease that does not count yet.
+        soonest = now if lapse_time == now else now + _PAUSE
+        if agenda.has_work:
+            times.append(soonest)
+        if agenda.next_time is not None:
+            times.append(max(agenda.next_time, soonest))
         return min(times)
+
+    async def _end_what_is_over(self, look: _Look, now: datetime) -> Agenda:
+        """Close the leases that have lapsed and end what has expired; return what is to be done then."""
+        while (agenda := await look()).lapsed or agenda.expired:
+            lapsed = await self._apply(Work.LAPSED, agenda.lapsed, lambda c: self._lapse(c, now))
+            expired = await self._apply(Work.EXPIRED, agenda.expired, lambda c: [after(c, ExpireTimePassed(at=now))])
+            if not lapsed and not expired:  # the same ones would be found again
+                break
+        return agenda
+
+    async def _queue_what_is_due(self, agenda: Agenda, look: _Look, now: datetime) -> Agenda:
+        """Promote what is due, and return what is to be done then."""
+        while agenda.due:
+            promoted = await self._apply(Work.DUE, agenda.due, lambda c: self._promote(c, now))
+            if len(promoted) == len(agenda.due) < BATCH and all(c.after.state is State.QUEUED for c in promoted):
+                return replace(agenda, due=())  # no time was set that could be the next one
+            agenda = await look()
+            if not promoted:
+                break
+        return agenda
 
     def note_outage(self, now: datetime) -> None:
         """Note that the database was away at this time."""
@@ -139,6 +169,8 @@ class Scheduler:
         self, work: Work, found: Sequence[Callback], decide: Callable[[Callback], Sequence[Callback]]
     ) -> Sequence[Change]:
         """Store the versions that `decide` makes of each, and return what was stored."""
+        if not found:
+            return ()
         await self._learn(found)
         changes: list[Change] = []
         for callback in found:

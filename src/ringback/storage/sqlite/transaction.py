@@ -7,14 +7,14 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache, partial
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from ringback.domain.callback import Callback
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.errors import DuplicateService, RevisionConflict
-from ringback.ports.values import EventKind, LoggedEvent
+from ringback.ports.values import LoggedEvent
 from ringback.storage.callback_row import Row
-from ringback.storage.event_row import EVENT_COLUMNS
+from ringback.storage.event_row import EVENT_COLUMNS, LogEntry, logged
 from ringback.storage.label_row import LABEL_COLUMNS, label_rows
 from ringback.storage.outcome_row import OUTCOME_COLUMNS, Ends
 from ringback.storage.sqlite.connection import WritingConnection, is_outage, plain_code, unavailable
@@ -46,15 +46,6 @@ _UNPAD: Final = "DELETE FROM kept_call WHERE callback_id = '' AND lease_fencing 
 _OF_ONE: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_CORRUPT})
 
 
-class LogEntry(NamedTuple):
-    """A row of the log, and the callbacks that it is made of."""
-
-    row: Row
-    before: Callback | None
-    after: Callback
-    identity: str
-
-
 class Transaction:
     """The database that an operation writes to, and its new entries of the log."""
 
@@ -75,15 +66,20 @@ class Transaction:
                 ends.add(entry.before, entry.after)
             insert(self.database, "outcome_count", OUTCOME_COLUMNS, ends.take_rows(_SERVER), _COUNT_UP)
             first = self.log_rows([entry.row for entry in entries])
-            self.events += [
-                LoggedEvent(number, EventKind.UPDATED if before else EventKind.CREATED, after, before, identity)
-                for number, (_, before, after, identity) in enumerate(entries, first)
-            ]
+            self.events += logged(entries, first)
 
     def log_rows(self, rows: Sequence[Row]) -> int:
         """Log at least one entry, and return the number of the first; the others follow without a gap."""
         self.newest = insert(self.database, "event", EVENT_COLUMNS, rows)
         return self.newest - len(rows) + 1
+
+
+def service_revision(database: sqlite3.Connection, revisions: dict[str, int | None], service_id: str) -> int | None:
+    """Return it, or None when there is no such service; see `Transaction`."""
+    if service_id not in revisions:
+        row = database.execute("SELECT revision FROM service WHERE service_id = ?", (service_id,)).fetchone()
+        revisions[service_id] = None if row is None else row[0]
+    return revisions[service_id]
 
 
 # A kind of write: takes the requests that were submitted for it, in order, and returns for each a result or the
@@ -138,9 +134,13 @@ class BatchWriter:
         self._connection = connection
         self._committed = committed
         self._check_files = check_files
-        self._lock = WriteLock()
+        self._lock = WriteLock(connection.clock)
         # See `Transaction`. Used on the thread of the connection.
         self._revisions: dict[str, int | None] = {}
+
+    def flush_s(self) -> float:
+        """Return what the disk took for the last batch."""
+        return self._lock.flush_s
 
     async def write(self, batch: Sequence[Submission[Operation[Any, Any]]]) -> Sequence[object]:
         write = partial(_write, batch, self._lock, self._revisions)
@@ -204,7 +204,7 @@ def _transact(
         lock.begin(database)
         transaction = Transaction(database, revisions)
         outcomes = _run_operations(transaction, batch)
-        database.execute("COMMIT")
+        lock.commit(database)
     except Exception:
         _try_to_roll_back(database)
         revisions.clear()
