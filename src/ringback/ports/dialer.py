@@ -15,7 +15,7 @@ from ringback.domain.outcome import Outcome
 from ringback.domain.service import Service
 
 
-class Progress(Enum):
+class CallProgress(Enum):
     """How far a call has come."""
 
     DIALING = auto()
@@ -27,7 +27,7 @@ class Progress(Enum):
 class ProgressReport:
     """How far a call has come, as its dialer reports it."""
 
-    progress: Progress
+    progress: CallProgress
     # The SIP Call-IDs of the attempt that are known by now.
     call_ids: tuple[str, ...] = ()
 

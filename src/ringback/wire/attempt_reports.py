@@ -9,7 +9,7 @@ from ringback.domain.callback import State
 from ringback.domain.errors import InvalidRequest, RingbackError
 from ringback.domain.faults import Faults
 from ringback.domain.request import text_violation
-from ringback.ports.dialer import OutcomeReport, Progress, ProgressReport
+from ringback.ports.dialer import CallProgress, OutcomeReport, ProgressReport
 from ringback.v1 import dialer_service_pb2 as pb
 from ringback.wire.callbacks import write_callback
 from ringback.wire.enums import OUTCOMES, STATES
@@ -22,10 +22,10 @@ MAX_DISPOSITION_LENGTH: Final = 64
 # 0 means that there was none.
 _SIP_STATUS: Final = Range(100, 699, 0)
 _Q850_CAUSE: Final = Range(1, 127, 0)
-_PROGRESS: Final[Mapping[int, Progress]] = {
-    pb.ATTEMPT_PROGRESS_DIALING: Progress.DIALING,
-    pb.ATTEMPT_PROGRESS_RINGING: Progress.RINGING,
-    pb.ATTEMPT_PROGRESS_CONNECTED: Progress.CONNECTED,
+_PROGRESS: Final[Mapping[int, CallProgress]] = {
+    pb.ATTEMPT_PROGRESS_DIALING: CallProgress.DIALING,
+    pb.ATTEMPT_PROGRESS_RINGING: CallProgress.RINGING,
+    pb.ATTEMPT_PROGRESS_CONNECTED: CallProgress.CONNECTED,
 }
 
 
@@ -33,7 +33,7 @@ def read_report(message: pb.AttemptReport) -> AttemptReport | InvalidRequest:
     """Read one report of many; return why it is refused, if it is."""
     faults = Faults()
     kind = message.WhichOneof("report")
-    report = AttemptReport("", ProgressReport(Progress.DIALING))
+    report = AttemptReport("", ProgressReport(CallProgress.DIALING))
     if kind == "progress":
         report = read_progress(message.progress, faults.under(kind))
     elif kind == "outcome":
@@ -48,7 +48,7 @@ def read_progress(message: pb.ReportProgressRequest, faults: Faults) -> AttemptR
     progress = _PROGRESS.get(message.progress)
     if progress is None:
         faults.add("progress", "is required" if message.progress == 0 else f"{message.progress} is not known")
-        progress = Progress.DIALING
+        progress = CallProgress.DIALING
     return AttemptReport(message.lease_token, ProgressReport(progress, _read_call_ids(message.call_ids, faults)))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import compress
 
 from ringback.application.access import Caller, Right
 from ringback.application.dial_policy import DialPolicy
@@ -26,7 +27,7 @@ from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import versions
 from ringback.domain.target import number_of_phone
 from ringback.ports.clock import Clock
-from ringback.ports.dialer import OutcomeReport, Progress, ProgressReport
+from ringback.ports.dialer import CallProgress, OutcomeReport, ProgressReport
 from ringback.ports.store import Store
 from ringback.ports.values import Change, Extension
 
@@ -65,13 +66,13 @@ class Leases:
     # --- Reports: `reports.py` takes many at once ----------------------------------------------------------------
 
     async def dialing(self, caller: Caller, token: str, call_ids: tuple[str, ...] = ()) -> Callback:
-        return (await self.report(caller, token, ProgressReport(Progress.DIALING, call_ids)))[0]
+        return (await self.report(caller, token, ProgressReport(CallProgress.DIALING, call_ids)))[0]
 
     async def ringing(self, caller: Caller, token: str, call_ids: tuple[str, ...] = ()) -> Callback:
-        return (await self.report(caller, token, ProgressReport(Progress.RINGING, call_ids)))[0]
+        return (await self.report(caller, token, ProgressReport(CallProgress.RINGING, call_ids)))[0]
 
     async def connected(self, caller: Caller, token: str, call_ids: tuple[str, ...] = ()) -> Callback:
-        return (await self.report(caller, token, ProgressReport(Progress.CONNECTED, call_ids)))[0]
+        return (await self.report(caller, token, ProgressReport(CallProgress.CONNECTED, call_ids)))[0]
 
     async def ended(self, caller: Caller, token: str, report: OutcomeReport) -> tuple[Callback, bool]:
         return await self.report(caller, token, report)
@@ -136,7 +137,9 @@ class Leases:
             and is_held(caller, callback, token)
             and (callback.state is not State.OFFERED or view.contains(callback))
         ]
-        kept = await self._store.extend([Extension(t.callback_id, t.fencing_token, expire_time) for t in own])
+        extensions = [Extension(t.callback_id, t.fencing_token, expire_time) for t in own]
+        kept = await self._store.extend(extensions)
+        self._calls.extend(compress(extensions, kept))
         held = {token.text for token, is_kept in zip(own, kept, strict=True) if is_kept}
         # Lost since they were read.
         callbacks |= await self._read([token.callback_id for token in own if token.text not in held])

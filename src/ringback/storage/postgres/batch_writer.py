@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import psycopg
@@ -20,6 +21,7 @@ from ringback.storage.postgres.transaction import (
     Locks,
     PostgresOperation,
     PostgresTransaction,
+    Rest,
 )
 from ringback.storage.writer import Submission, places_by_operation
 
@@ -141,8 +143,10 @@ class PostgresBatchWriter:
         try:
             async with connection.pipeline() as pipeline:
                 transaction = PostgresTransaction(connection, pipeline, self._server)
-                await transaction.begin(Locks.together(s.operation.locks(s.request) for s in batch))
-                outcomes = await _run_operations(transaction, batch)
+                locks = Locks.together(s.operation.locks(s.request) for s in batch)
+                works = _Works(transaction, batch)
+                await transaction.begin(locks, works.send_ahead)
+                outcomes = await works.run()
                 newest = await transaction.append()
                 is_committing = True  # from here on it may be on its way
                 grades.clear()
@@ -225,13 +229,32 @@ def _without_values(error: psycopg.Error) -> str:
     return error.diag.message_primary or type(error).__name__
 
 
-async def _run_operations(transaction: PostgresTransaction, batch: Sequence[_Submission]) -> list[Any]:
-    outcomes: list[Any] = [None] * len(batch)
-    for operation, places in places_by_operation(batch).items():
-        results = await operation.run(transaction, [batch[place].request for place in places])
-        for place, result in zip(places, results, strict=True):
-            outcomes[place] = result
-    return outcomes
+class _Works:
+    """The operations of a batch, each once, with all of its requests."""
+
+    def __init__(self, transaction: PostgresTransaction, batch: Sequence[_Submission]) -> None:
+        self._transaction = transaction
+        self._batch = batch
+        self._places = places_by_operation(batch)
+        self._rest: dict[PostgresOperation[Any, Any], Rest[Any]] = {}
+
+    async def send_ahead(self) -> None:
+        for operation, places in self._places.items():
+            if operation.ahead is not None:
+                rest = await operation.ahead(self._transaction, self._requests(places))
+                if rest is not None:
+                    self._rest[operation] = rest
+
+    async def run(self) -> list[Any]:
+        outcomes: list[Any] = [None] * len(self._batch)
+        for operation, places in self._places.items():
+            rest = self._rest.get(operation) or partial(operation.run, self._transaction, self._requests(places))
+            for place, result in zip(places, await rest(), strict=True):
+                outcomes[place] = result
+        return outcomes
+
+    def _requests(self, places: Sequence[int]) -> list[Any]:
+        return [self._batch[place].request for place in places]
 
 
 async def _clean(connection: Connection) -> None:

@@ -27,7 +27,7 @@ from ringback.storage.postgres.dsn import Address
 R = TypeVar("R")
 
 
-class Connection(psycopg.AsyncConnection[tuple[Any, ...]]):
+class GatheringConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     """A connection that sends the statements of a pipeline together: one call of the system for each round trip.
 
     The driver sends each alone, and looks for results before and after: together twice as much work for a server as
@@ -65,6 +65,7 @@ class Connection(psycopg.AsyncConnection[tuple[Any, ...]]):
             return done.value  # type: ignore[no-any-return]
 
 
+Connection = GatheringConnection
 Work = Callable[[Connection], Awaitable[R]]
 
 # All hosts together; each has `connect_timeout`.

@@ -32,6 +32,8 @@ from ringback.storage.postgres.recordset import recordset, rows_json
 
 T = TypeVar("T")
 R = TypeVar("R")
+# What is left of an operation, when the locked rows are known.
+Rest = Callable[[], Awaitable[Sequence[R | Exception]]]
 
 # Below `WRITE_LIMIT_S`, so that a caller that waits for a lock gets an error that says so.
 LOCK_TIMEOUT: Final = "3s"
@@ -225,7 +227,8 @@ class PostgresTransaction:
         """
         await self.pipeline.sync()
 
-    async def begin(self, locks: Locks) -> None:
+    async def begin(self, locks: Locks, ahead: Callable[[], Awaitable[object]] | None = None) -> None:
+        """Take the locks, and read what is locked; `ahead` sends what else goes into this round trip."""
         await self.send(_BEGIN)
         await self.send(_SETTINGS, self.server)
         if keys := locks.keys:
@@ -249,6 +252,8 @@ class PostgresTransaction:
         numbers = sorted(locks.numbers)
         columns = [list(column) for column in zip(*numbers, strict=True)]
         wanted.append(await self.send(DIAL_OUTS, *columns) if numbers else None)
+        if ahead is not None:
+            await ahead()
         await self._catch_up()
         services, callbacks, turns, phones, settings, counts = [
             [] if cursor is None else await cursor.fetchall() for cursor in wanted
@@ -280,10 +285,14 @@ class PostgresOperation(Generic[T, R]):
     `run` takes the requests that were submitted for it, in order, and returns for each a result or the refusal to
     raise. For a refused request it must not have written anything; what it raises itself is unexpected, and all is
     rolled back.
+
+    `ahead`, where there is one, may send what needs no look at the locked rows, in the round trip that locks them. It
+    returns what is to be called instead of `run`; None when it has sent nothing.
     """
 
     run: Callable[[PostgresTransaction, Sequence[T]], Awaitable[Sequence[R | Exception]]]
     locks: Callable[[T], Locks] = lambda _: Locks()
+    ahead: Callable[[PostgresTransaction, Sequence[T]], Awaitable[Rest[R] | None]] | None = None
 
 
 def each(

@@ -1,0 +1,70 @@
+"""The judging of the guard: what is slower than the page says, by a quarter, each time it is measured."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from bench.contest import Run, Who
+from bench.guard import BesideEcho, Loss, lasting, losses, medians
+
+TOLD = {16: BesideEcho(per_echo=0.6, cpu_echoes=1.5), 64: BesideEcho(per_echo=0.8, cpu_echoes=1.2)}
+
+
+@pytest.mark.parametrize(
+    ("now", "lost"),
+    [
+        (TOLD, []),
+        ({16: BesideEcho(0.46, 1.99), 64: BesideEcho(0.61, 1.59)}, []),
+        ({16: BesideEcho(0.44, 1.5), 64: BesideEcho(0.8, 1.2)}, [(16, 0.45, 0.44)]),
+        ({16: BesideEcho(0.6, 1.5), 64: BesideEcho(0.8, 1.7)}, [(64, 1.6, 1.7)]),
+        ({16: BesideEcho(0.2, 4.5), 64: BesideEcho(0.9, 1.1)}, [(16, 0.45, 0.2), (16, 2.0, 4.5)]),
+        ({16: BesideEcho(1.2, 0.7), 64: BesideEcho(1.6, 0.6)}, []),
+    ],
+    ids=["the same", "not quite a quarter", "fewer per second", "more CPU", "both", "faster"],
+)
+def test_a_quarter_of_the_speed_may_be_lost_and_no_more(
+    now: dict[int, BesideEcho], lost: list[tuple[int, float, float]]
+) -> None:
+    assert [(loss.in_flight, round(loss.bound, 9), loss.now) for loss in losses(TOLD, now)] == lost
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "left"),
+    [
+        ([(16, "per s")], [(16, "per s")], [(16, "per s")]),
+        ([(16, "per s")], [(64, "per s"), (16, "CPU")], []),
+        ([(16, "per s"), (64, "CPU")], [(64, "CPU")], [(64, "CPU")]),
+        ([(16, "per s")], [], []),
+    ],
+    ids=["it lasts", "something else", "one of two", "nothing is left"],
+)
+def test_only_what_is_lost_each_time_counts(
+    earlier: list[tuple[int, str]], later: list[tuple[int, str]], left: list[tuple[int, str]]
+) -> None:
+    assert [(loss.in_flight, loss.figure) for loss in lasting(_losses(earlier), _losses(later))] == left
+
+
+def test_a_loss_tells_both_figures_and_what_is_needed() -> None:
+    [loss] = losses({16: TOLD[16]}, {16: BesideEcho(0.41, 1.5)})
+    assert str(loss) == (
+        "16 in flight, creates ÷ echoes per s: 0.41; docs/performance.md says 0.60, and at least 0.45 is needed"
+    )
+
+
+def test_figures_are_medians_of_what_each_round_says_by_itself() -> None:
+    """A round in which all are slow says the same as others."""
+    speeds: list[dict[Who, float]] = [
+        {"echo": 1000, "ringback": 500},
+        {"echo": 100, "ringback": 40},
+        {"echo": 2000, "ringback": 1400},
+    ]
+    rounds = [[_run(who, in_flight, per_s) for in_flight in (16, 64) for who, per_s in one.items()] for one in speeds]
+    assert medians(rounds) == dict.fromkeys((16, 64), BesideEcho(per_echo=0.5, cpu_echoes=2.0))
+
+
+def _run(who: Who, in_flight: int, per_s: float) -> Run:
+    return Run(who=who, flush_ms=0, in_flight=in_flight, batch=0, per_s=per_s, p50_us=1, p99_us=1, cpu_us=1e6 / per_s)
+
+
+def _losses(figures: Sequence[tuple[int, str]]) -> Sequence[Loss]:
+    return [Loss(in_flight, figure, told=1, bound=0.75, now=0.5) for in_flight, figure in figures]
