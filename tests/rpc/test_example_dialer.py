@@ -126,17 +126,6 @@ async def test_the_example_shows_new_texts_as_they_come_with_an_extension(api: A
     assert screen.shown.empty()
 
 
-async def test_the_example_shows_new_texts_as_they_come_with_a_report(api: Api, dialer: Dialer) -> None:
-    callback = await api.create(description="old")
-    lease = await dialer.lease_one()
-    await update(api, callback, description="new")
-    screen = Screen()
-    screen.ring_s = 0
-    await example.Dialer(api.dialers, screen, "example", lines=1)._call(lease)
-    assert [screen.shown.get_nowait() for _ in range(screen.shown.qsize())] == ["old", "new"]
-    assert lease.callback.state == cb.CALLBACK_STATE_CONNECTED
-
-
 class NobodyThere(example.Telephone):
     async def agent(self, lease: Any, hang_up: asyncio.Event) -> str:
         return "486 Busy Here"

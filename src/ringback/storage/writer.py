@@ -10,8 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.storage.crowd import AT_ONCE, Crowd
@@ -28,8 +27,7 @@ ENOUGH_ROWS: Final = 1000
 _TIMER_S: Final = 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class Submission(Generic[Op]):
+class Submission(NamedTuple, Generic[Op]):
     """A request, and the operation that writes it; `rows` is about how many it touches.
 
     One that is `apart` has a transaction of its own: after all that was submitted before it, and before all others.
@@ -134,10 +132,12 @@ class Writer(Generic[Op]):
             self._take_batch()
             outcomes = await self._write(tuple(self._writing))
             is_durable = self._judge(outcomes)  # before the callers know
+            written: list[tuple[object, object]] = []
             for submission, outcome in zip(self._writing, outcomes, strict=True):
                 _settle(submission, outcome)
-            pairs = zip(self._writing, outcomes, strict=True)
-            self.report([(each.request, outcome) for each, outcome in pairs if not isinstance(outcome, Exception)])
+                if not isinstance(outcome, Exception):
+                    written.append((submission.request, outcome))
+            self.report(written)
             self._flush_end = self._loop.time()
             self._crowd = self._crowd.flushed(self._flush_time, self._flush_s(), len(outcomes), len(self._waiting))
             for listener in self._commit_listeners:

@@ -9,7 +9,7 @@ from ringback.domain.callback import State
 from ringback.domain.errors import InvalidRequest, RingbackError
 from ringback.domain.faults import Faults
 from ringback.domain.request import text_violation
-from ringback.ports.dialer import OutcomeReport, CallProgress, ProgressReport
+from ringback.ports.dialer import CallProgress, OutcomeReport, ProgressReport
 from ringback.v1 import dialer_service_pb2 as pb
 from ringback.wire.callbacks import write_callback
 from ringback.wire.enums import OUTCOMES, STATES

@@ -49,7 +49,7 @@ QUESTIONS = {
     "calls left long ago": purge.CALLS_LEFT_LONG_AGO,
     "counted long ago": purge.COUNTED_LONG_AGO,
     "phone use": reads.PHONE_USE,
-    "phone": change.PHONE,
+    "phones": change.PHONES,
     "kept no longer": purge.KEPT_NO_LONGER,
     "ended": purge.ENDED,
     "services with ended": purge.SERVICES_WITH_ENDED,

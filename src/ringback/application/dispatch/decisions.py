@@ -1,6 +1,6 @@
 """What becomes of a callback when its dialer reports, and what a lease token tells."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -20,8 +20,8 @@ from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import after, steps_to_end, versions
 from ringback.domain.request import ServiceName
 from ringback.domain.service import Service
-from ringback.ports.dialer import OutcomeReport, CallProgress, ProgressReport
-from ringback.ports.values import Change, DialOuts, LoggedEvent
+from ringback.ports.dialer import CallProgress, OutcomeReport, ProgressReport
+from ringback.ports.values import Change, DialOuts, Extension, LoggedEvent
 
 _PROGRESS_EVENTS: Final = {CallProgress.RINGING: Ringing, CallProgress.CONNECTED: Answered}
 
@@ -35,6 +35,15 @@ class CallsInProgress:
 
     def get(self, callback_id: str) -> Callback | None:
         return self._by_id.get(callback_id)
+
+    def extend(self, extensions: Iterable[Extension]) -> None:
+        """Note the new ends of leases, of which the log does not tell."""
+        for extension in extensions:
+            callback = self._by_id.get(extension.callback_id)
+            lease = None if callback is None else callback.lease
+            if callback is not None and lease is not None and lease.fencing_token == extension.fencing_token:
+                extended = replace(lease, expire_time=extension.expire_time)
+                self._by_id[callback.callback_id] = replace(callback, lease=extended)
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
         for event in events:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import compress
 
 from ringback.application.access import Caller, Right
 from ringback.application.dial_policy import DialPolicy
@@ -26,7 +27,7 @@ from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import versions
 from ringback.domain.target import number_of_phone
 from ringback.ports.clock import Clock
-from ringback.ports.dialer import OutcomeReport, CallProgress, ProgressReport
+from ringback.ports.dialer import CallProgress, OutcomeReport, ProgressReport
 from ringback.ports.store import Store
 from ringback.ports.values import Change, Extension
 
@@ -136,7 +137,9 @@ class Leases:
             and is_held(caller, callback, token)
             and (callback.state is not State.OFFERED or view.contains(callback))
         ]
-        kept = await self._store.extend([Extension(t.callback_id, t.fencing_token, expire_time) for t in own])
+        extensions = [Extension(t.callback_id, t.fencing_token, expire_time) for t in own]
+        kept = await self._store.extend(extensions)
+        self._calls.extend(compress(extensions, kept))
         held = {token.text for token, is_kept in zip(own, kept, strict=True) if is_kept}
         # Lost since they were read.
         callbacks |= await self._read([token.callback_id for token in own if token.text not in held])

@@ -55,7 +55,8 @@ class _Chain(NamedTuple):
 
     callback_id: str
     changes: Sequence[Change]
-    results: Mapping[int, Reported | RingbackError]
+    # By place.
+    results: Sequence[tuple[int, Reported | RingbackError]]
     # Nothing is refused, and the store compares what it is decided by.
     is_sure: bool
 
@@ -93,7 +94,7 @@ class Reports:
         while left:
             decided = [chain for chain in await self._chains(caller, left, found, dialled) if is_read or chain.is_sure]
             for chain in await self._stored(decided):
-                results |= chain.results
+                results.update(chain.results)
                 del left[chain.callback_id]
             if left:
                 found, dialled = await self._read(left)
@@ -107,7 +108,7 @@ class Reports:
         if missing := [callback_id for callback_id in left if callback_id not in found]:
             found |= {callback.callback_id: callback for callback in await self._store.get_many(missing)}
         for chain in await self._chains(caller, left, found, {}):
-            results |= chain.results
+            results.update(chain.results)
         return [results[index] for index in range(len(reports))]
 
     def _remembered(self, left: Mapping[str, Sequence[_Entry]]) -> dict[str, Callback]:
@@ -149,9 +150,10 @@ class Reports:
         callback: Callback | None,
         dialled: Sequence[datetime] | None,
     ) -> _Chain:
+        # Not one time for all: two dial-outs to one number at the same moment would count as one.
         now = self._clock.now()
         changes: list[Change] = []
-        results: dict[int, Reported | RingbackError] = {}
+        results: list[tuple[int, Reported | RingbackError]] = []
         is_refused = False
         for place, token, report in entries:
             try:
@@ -161,13 +163,13 @@ class Reports:
                 if decision.versions:
                     changes += decision.changes(callback, caller.identity)
                     callback = decision.versions[-1]
-                results[place] = Reported(callback, decision.replayed)
+                if callback.lease is None and isinstance(report, ProgressReport):
+                    results.append((place, not_dialled(callback)))
+                else:
+                    results.append((place, Reported(callback, decision.replayed)))
             except RingbackError as refusal:
-                results[place] = refusal
+                results.append((place, refusal))
                 is_refused = True
-                continue
-            if callback.lease is None and isinstance(report, ProgressReport):
-                results[place] = not_dialled(callback)
         return _Chain(callback_id, changes, results, bool(changes) and not is_refused)
 
     async def _stored(self, chains: Sequence[_Chain]) -> Sequence[_Chain]:

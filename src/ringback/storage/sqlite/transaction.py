@@ -74,6 +74,14 @@ class Transaction:
         return self.newest - len(rows) + 1
 
 
+def service_revision(database: sqlite3.Connection, revisions: dict[str, int | None], service_id: str) -> int | None:
+    """Return it, or None when there is no such service; see `Transaction`."""
+    if service_id not in revisions:
+        row = database.execute("SELECT revision FROM service WHERE service_id = ?", (service_id,)).fetchone()
+        revisions[service_id] = None if row is None else row[0]
+    return revisions[service_id]
+
+
 # A kind of write: takes the requests that were submitted for it, in order, and returns for each a result or the
 # refusal to raise. For a refused request it must not have written anything; what it raises itself is unexpected, and
 # all is rolled back.
