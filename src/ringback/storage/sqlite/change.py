@@ -81,7 +81,7 @@ def read_phones(database: sqlite3.Connection, phones: Collection[str]) -> Mappin
 
 
 def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception | None]:
-    written = _Written([], [])
+    written = _Effects([], [])
     places = () if transaction.one_by_one else _places_of_different(calls)
     together = dict(zip(places, _apply_together(transaction, [calls[place] for place in places], written), strict=True))
     results = [
@@ -98,7 +98,7 @@ def apply_many(transaction: Transaction, requests: Sequence[ManyChanges]) -> lis
     return [list(islice(results, len(request.calls))) for request in requests]
 
 
-class _Written(NamedTuple):
+class _Effects(NamedTuple):
     """What a transaction has changed, and has still to note."""
 
     entries: list[LogEntry]
@@ -130,7 +130,7 @@ def _places_of_different(calls: Sequence[Changes]) -> Sequence[int]:
     return places if sum(len(calls[place].changes) for place in places) > 1 else ()
 
 
-def _apply_together(transaction: Transaction, calls: Sequence[Changes], written: _Written) -> list[Exception | None]:
+def _apply_together(transaction: Transaction, calls: Sequence[Changes], written: _Effects) -> list[Exception | None]:
     """Apply the calls with a few statements. Raise `NotAsRead`."""
     database = transaction.database
     results: list[Exception | None] = []
@@ -161,7 +161,7 @@ def _apply_together(transaction: Transaction, calls: Sequence[Changes], written:
     return results
 
 
-def _apply_alone(transaction: Transaction, call: Changes, written: _Written) -> Exception | None:
+def _apply_alone(transaction: Transaction, call: Changes, written: _Effects) -> Exception | None:
     """Apply one call; return its refusal, with nothing of it written."""
     database = transaction.database
     try:
