@@ -18,7 +18,7 @@ from ringback.storage.body import duration_us, read_callback, read_json, time_us
 from ringback.storage.comparison import Held, Overlay, PhoneRow, begun_call, changed_since, compare, kept_phone
 from ringback.storage.event_row import LogEntry
 from ringback.storage.operations import Changes, KeepingBounds, ManyChanges, Shift
-from ringback.storage.sqlite.changed_rows import DIAL_OUTS, ChangedRow, DialledRow, count_of, store
+from ringback.storage.sqlite.changed_rows import DIAL_OUTS, ChangedRow, DialledRow, NotedDials, store
 from ringback.storage.sqlite.transaction import (
     ROWS_PER_INSERT,
     NotAsRead,
@@ -51,7 +51,7 @@ class StoredRows(NamedTuple):
     # Of services that were looked for, or written, before.
     revisions: dict[str, int | None]
     # The dial-outs of this transaction, which are written last.
-    noted: Sequence[DialledRow] = ()
+    noted: NotedDials
     phones: Mapping[str, PhoneRow] = MappingProxyType({})
 
     def callback(self, callback_id: str) -> Held | None:
@@ -65,7 +65,7 @@ class StoredRows(NamedTuple):
 
     def dial_outs(self, number: str, since_us: int) -> int:
         (count,) = self.database.execute(_COUNT_DIAL_OUTS, (number, since_us)).fetchone()
-        return int(count) + count_of(self.noted, number, since_us)
+        return int(count) + self.noted.count(number, since_us)
 
     def turn(self, service_id: str) -> int | None:
         row = self.database.execute("SELECT revision FROM service_turn WHERE service_id = ?", (service_id,)).fetchone()
@@ -81,14 +81,14 @@ def read_phones(database: sqlite3.Connection, phones: Collection[str]) -> Mappin
 
 
 def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception | None]:
-    notes = _Notes([], [])
+    notes = _Notes([], NotedDials())
     places = () if transaction.one_by_one else _places_of_different(calls)
     together = dict(zip(places, _apply_together(transaction, [calls[place] for place in places], notes), strict=True))
     results = [
         together[place] if place in together else _apply_alone(transaction, call, notes)
         for place, call in enumerate(calls)
     ]
-    _note_dialled(transaction.database, notes.dialled)
+    _note_dialled(transaction.database, notes.dialled.rows)
     transaction.log(notes.entries)
     return results
 
@@ -102,7 +102,7 @@ class _Notes(NamedTuple):
     """What a transaction has changed, and has still to note."""
 
     entries: list[LogEntry]
-    dialled: list[DialledRow]
+    dialled: NotedDials
 
     def note(self, database: sqlite3.Connection, change: Change, row: ChangedRow) -> None:
         """Note a change whose row is stored, and store what follows from it."""
@@ -113,7 +113,7 @@ class _Notes(NamedTuple):
         if (kept := kept_phone(change)) is not None:
             database.execute(_KEEP, kept)
         self.entries.append(LogEntry(event_row.updated(change, row.body), before, after, change.identity))
-        self.dialled.extend(row.dialled)
+        self.dialled.add(row.dialled)
 
 
 def _places_of_different(calls: Sequence[Changes]) -> Sequence[int]:
@@ -135,7 +135,9 @@ def _apply_together(transaction: Transaction, calls: Sequence[Changes], notes: _
     database = transaction.database
     results: list[Exception | None] = []
     phones = {phone for call in calls for phone in map(begun_call, call.changes) if phone is not None}
-    stored = Overlay(StoredRows(database, transaction.revisions, (), read_phones(database, phones) if phones else {}))
+    stored = Overlay(
+        StoredRows(database, transaction.revisions, NotedDials(), read_phones(database, phones) if phones else {})
+    )
     accepted: list[Changes] = []
     for call in calls:
         try:
@@ -147,11 +149,11 @@ def _apply_together(transaction: Transaction, calls: Sequence[Changes], notes: _
             results.append(None)
             accepted.append(call)
     changes = [change for call in accepted for change in call.changes]
-    dialled: list[DialledRow] = []
+    dialled = NotedDials()
     rows: list[ChangedRow] = []
     for change in changes:
         rows.append(row := ChangedRow.of(change, dialled))
-        dialled += row.dialled
+        dialled.add(row.dialled)
     if store(database, rows) < len(rows):
         raise NotAsRead
     for call in accepted:

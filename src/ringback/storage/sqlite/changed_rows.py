@@ -31,6 +31,22 @@ class DialledRow(NamedTuple):
     at_us: int
 
 
+class NotedDials:
+    """The dial-outs of a transaction, by number: they are stored last, and counted with what is stored."""
+
+    def __init__(self) -> None:
+        self.rows: list[DialledRow] = []
+        self._times: dict[str, list[int]] = {}
+
+    def add(self, rows: Sequence[DialledRow]) -> None:
+        for row in rows:
+            self.rows.append(row)
+            self._times.setdefault(row.number, []).append(row.at_us)
+
+    def count(self, number: str, since_us: int) -> int:
+        return sum(at_us > since_us for at_us in self._times.get(number, ()))
+
+
 class ChangedRow(NamedTuple):
     """The new values of one row, and what it must be still."""
 
@@ -42,7 +58,7 @@ class ChangedRow(NamedTuple):
     dialled: Sequence[DialledRow]
 
     @classmethod
-    def of(cls, change: Change, noted: Sequence[DialledRow]) -> "ChangedRow":
+    def of(cls, change: Change, noted: NotedDials) -> "ChangedRow":
         """`noted` are the dial-outs that are stored with this change, but after it."""
         before, after = change.before, change.after
         row = row_of(after)
@@ -51,12 +67,8 @@ class ChangedRow(NamedTuple):
         dialled = () if (begun := dialled_phone(change)) is None else (DialledRow(*begun),)
         if begun is not None and (known := change.dial_outs) is not None:
             number, since_us = begun[0], time_us(known.since)
-            values += (number, since_us, known.count - count_of(noted, number, since_us))
+            values += (number, since_us, known.count - noted.count(number, since_us))
         return cls(names, values, row[-1], after.lease is not None, dialled)
-
-
-def count_of(noted: Sequence[DialledRow], number: str, since_us: int) -> int:
-    return sum(row.number == number and row.at_us > since_us for row in noted)
 
 
 def store(database: sqlite3.Connection, rows: Sequence[ChangedRow]) -> int:
