@@ -4,6 +4,9 @@ Writing is on the hot path: a change goes to every watcher. So fields are set on
 will be sent, and nothing is built to be copied.
 """
 
+from collections.abc import Sequence
+from typing import Final
+
 from ringback.application.events.watch_batches import WatchEvent
 from ringback.domain.callback import Attempt, Callback
 from ringback.domain.faults import Faults
