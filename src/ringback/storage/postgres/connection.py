@@ -37,7 +37,10 @@ class GatheringConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     _gathers = False
 
     async def gather(self, statement: str, values: Sequence[object]) -> psycopg.AsyncCursor[tuple[Any, ...]]:
-        """Keep the statement until the next `sync`, or the end of the pipeline, which also raises its error."""
+        """Keep the statement until the next `sync`, or the end of the pipeline, which also raises its error.
+
+        The driver does not forget prepared statements meanwhile: a writer has fewer than the hundred that it keeps.
+        """
         self._gathers = True
         try:
             return await self.execute(statement, values)

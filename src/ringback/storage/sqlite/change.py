@@ -21,6 +21,7 @@ from ringback.storage.operations import Changes, KeepingBounds, ManyChanges, Shi
 from ringback.storage.sqlite.changed_rows import DIAL_OUTS, ChangedRow, DialledRow, count_of, store
 from ringback.storage.sqlite.transaction import (
     ROWS_PER_INSERT,
+    NotAsRead,
     Transaction,
     delete_labels,
     each,
@@ -81,11 +82,10 @@ def read_phones(database: sqlite3.Connection, phones: Collection[str]) -> Mappin
 
 def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception | None]:
     written = _Written([], [])
-    places = _places_of_different(calls)
-    refusals = _apply_together(transaction, [calls[place] for place in places], written) if places else None
-    refused = {} if refusals is None else dict(zip(places, refusals, strict=True))
+    places = () if transaction.one_by_one else _places_of_different(calls)
+    together = dict(zip(places, _apply_together(transaction, [calls[place] for place in places], written), strict=True))
     results = [
-        refused[place] if place in refused else _apply_alone(transaction, call, written)
+        together[place] if place in together else _apply_alone(transaction, call, written)
         for place, call in enumerate(calls)
     ]
     _note_dialled(transaction.database, written.dialled)
@@ -130,10 +130,8 @@ def _places_of_different(calls: Sequence[Changes]) -> Sequence[int]:
     return places if sum(len(calls[place].changes) for place in places) > 1 else ()
 
 
-def _apply_together(
-    transaction: Transaction, calls: Sequence[Changes], written: _Written
-) -> list[Exception | None] | None:
-    """Apply the calls with a few statements. Return None, with nothing written, when a row is not what was read."""
+def _apply_together(transaction: Transaction, calls: Sequence[Changes], written: _Written) -> list[Exception | None]:
+    """Apply the calls with a few statements. Raise `NotAsRead`."""
     database = transaction.database
     results: list[Exception | None] = []
     phones = {phone for call in calls for phone in map(begun_call, call.changes) if phone is not None}
@@ -154,13 +152,8 @@ def _apply_together(
     for change in changes:
         rows.append(row := ChangedRow.of(change, dialled))
         dialled += row.dialled
-    database.execute("SAVEPOINT together")
-    is_stored = store(database, rows) == len(rows)
-    if not is_stored:
-        database.execute("ROLLBACK TO together")
-    database.execute("RELEASE together")
-    if not is_stored:
-        return None
+    if store(database, rows) < len(rows):
+        raise NotAsRead
     for call in accepted:
         _store_turn(database, call.turn)
     for change, row in zip(changes, rows, strict=True):
