@@ -4,9 +4,6 @@ Writing is on the hot path: a change goes to every watcher. So fields are set on
 will be sent, and nothing is built to be copied.
 """
 
-from collections.abc import Sequence
-from typing import Final
-
 from ringback.application.events.watch_batches import WatchEvent
 from ringback.domain.callback import Attempt, Callback
 from ringback.domain.faults import Faults
@@ -46,19 +43,6 @@ def read_request(message: pb.CallbackRequest, faults: Faults) -> CallbackRequest
     )
 
 
-def _write_times(value: Callback | Attempt, names: Sequence[str], message: pb.Callback | pb.Attempt) -> None:
-    """Write those that there are: to look at a field that stays unset takes as long as to set one."""
-    for name in names:
-        if (time := getattr(value, name)) is not None:
-            write_time(time, getattr(message, name))
-
-
-_TIMES_OF_CALLBACK: Final = (
-    *("create_time", "update_time", "queue_time", "next_attempt_time", "expire_time", "cancel_time", "end_time"),
-)
-_TIMES_OF_ATTEMPT: Final = ("offer_time", "start_time", "ring_time", "answer_time", "end_time")
-
-
 def write_callback(callback: Callback, message: pb.Callback) -> None:
     message.callback_id = callback.callback_id
     write_request(callback.request, message.callback_request)
@@ -68,8 +52,18 @@ def write_callback(callback: Callback, message: pb.Callback) -> None:
     message.attempt_count = len(callback.attempts)
     for attempt in callback.attempts:
         _write_attempt(attempt, message.attempts.add())
-    _write_times(callback, _TIMES_OF_CALLBACK, message)
+    write_time(callback.next_attempt_time, message.next_attempt_time)
+    write_time(callback.create_time, message.create_time)
+    write_time(callback.update_time, message.update_time)
+    # Most have none of these, and to name the field of a message takes as long as to set a number.
+    if callback.queue_time is not None:
+        write_time(callback.queue_time, message.queue_time)
+    if callback.end_time is not None:
+        write_time(callback.end_time, message.end_time)
+    if callback.cancel_time is not None:
+        write_time(callback.cancel_time, message.cancel_time)
     message.cancel_reason = callback.cancel_reason
+    write_time(callback.expire_time, message.expire_time)
     message.revision = callback.revision
     message.etag = callback.etag
     if callback.lease is not None:
@@ -104,7 +98,10 @@ def write_request(request: CallbackRequest, message: pb.CallbackRequest) -> None
 def _write_attempt(attempt: Attempt, message: pb.Attempt) -> None:
     message.number = attempt.number
     message.dialer_id = attempt.dialer_id
-    _write_times(attempt, _TIMES_OF_ATTEMPT, message)
+    write_time(attempt.start_time, message.start_time)
+    write_time(attempt.ring_time, message.ring_time)
+    write_time(attempt.answer_time, message.answer_time)
+    write_time(attempt.end_time, message.end_time)
     if attempt.outcome is not None:
         message.outcome = OUTCOMES.number(attempt.outcome)
     message.sip_status = attempt.sip_status
@@ -114,6 +111,7 @@ def _write_attempt(attempt: Attempt, message: pb.Attempt) -> None:
     message.disposition = attempt.disposition
     if attempt.call_ids:
         message.call_ids.extend(attempt.call_ids)
+    write_time(attempt.offer_time, message.offer_time)
     if attempt.retry_delay is not None:
         message.retry_delay.FromTimedelta(attempt.retry_delay)
     if attempt.retry_delay_reason is not None:

@@ -81,15 +81,15 @@ def read_phones(database: sqlite3.Connection, phones: Collection[str]) -> Mappin
 
 
 def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception | None]:
-    written = _Effects([], NotedDials())
+    notes = _Notes([], NotedDials())
     places = () if transaction.one_by_one else _places_of_different(calls)
-    together = dict(zip(places, _apply_together(transaction, [calls[place] for place in places], written), strict=True))
+    together = dict(zip(places, _apply_together(transaction, [calls[place] for place in places], notes), strict=True))
     results = [
-        together[place] if place in together else _apply_alone(transaction, call, written)
+        together[place] if place in together else _apply_alone(transaction, call, notes)
         for place, call in enumerate(calls)
     ]
-    _note_dialled(transaction.database, written.dialled.rows)
-    transaction.log(written.entries)
+    _note_dialled(transaction.database, notes.dialled.rows)
+    transaction.log(notes.entries)
     return results
 
 
@@ -98,7 +98,7 @@ def apply_many(transaction: Transaction, requests: Sequence[ManyChanges]) -> lis
     return [list(islice(results, len(request.calls))) for request in requests]
 
 
-class _Effects(NamedTuple):
+class _Notes(NamedTuple):
     """What a transaction has changed, and has still to note."""
 
     entries: list[LogEntry]
@@ -130,7 +130,7 @@ def _places_of_different(calls: Sequence[Changes]) -> Sequence[int]:
     return places if sum(len(calls[place].changes) for place in places) > 1 else ()
 
 
-def _apply_together(transaction: Transaction, calls: Sequence[Changes], written: _Effects) -> list[Exception | None]:
+def _apply_together(transaction: Transaction, calls: Sequence[Changes], notes: _Notes) -> list[Exception | None]:
     """Apply the calls with a few statements. Raise `NotAsRead`."""
     database = transaction.database
     results: list[Exception | None] = []
@@ -159,23 +159,23 @@ def _apply_together(transaction: Transaction, calls: Sequence[Changes], written:
     for call in accepted:
         _store_turn(database, call.turn)
     for change, row in zip(changes, rows, strict=True):
-        written.note(database, change, row)
+        notes.note(database, change, row)
     return results
 
 
-def _apply_alone(transaction: Transaction, call: Changes, written: _Effects) -> Exception | None:
+def _apply_alone(transaction: Transaction, call: Changes, notes: _Notes) -> Exception | None:
     """Apply one call; return its refusal, with nothing of it written."""
     database = transaction.database
     try:
         # A single change is compared by the UPDATE that writes it.
-        stored = StoredRows(database, transaction.revisions, written.dialled)
+        stored = StoredRows(database, transaction.revisions, notes.dialled)
         compare(stored, call, revisions=len(call.changes) > 1)
         _require_alone(database, call.changes)
         for change in call.changes:
-            row = ChangedRow.of(change, written.dialled)
+            row = ChangedRow.of(change, notes.dialled)
             if store(database, [row]) == 0:
                 raise changed_since([change.before.callback_id])
-            written.note(database, change, row)
+            notes.note(database, change, row)
     except (RevisionConflict, TargetTaken) as refusal:
         return refusal
     _store_turn(database, call.turn)
