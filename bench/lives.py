@@ -217,8 +217,8 @@ def show(measured: Measured, plots: Plots) -> str:
 A dialer over gRPC leases, reports DIALING, CONNECTED and ANSWERED for each call, and has all targets answer at once.
 With the create that makes five durable changes for each life, six where it waits for its due date. Reports go one by
 one, each in a call of its own, or together, those of up to {TOGETHER} leases in a call of `ReportAttempts`. The server
-is as users run it, with identities and its HTTP port; its CPU is counted in echoes with {ECHO_IN_FLIGHT} in flight, run just before.
-{before}Medians of {measured["rounds"]} rounds, and in brackets the lowest and the highest.
+is as users run it, with identities and its HTTP port; its CPU is counted in echoes, measured just before with
+{ECHO_IN_FLIGHT} in flight. {before}Medians of {measured["rounds"]} rounds, and in brackets the lowest and the highest.
 
 {_lives(throughputs, measured["others"])}
 
