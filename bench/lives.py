@@ -55,7 +55,7 @@ class Extent:
 
 EXTENTS: Final = {
     Scale.SHORT: Extent(others=50_000, rounds=2, lives=600, seconds=1.5, echo_s=0.5),
-    Scale.FULL: Extent(others=1_000_000, rounds=3, lives=5_000, seconds=10, echo_s=2),
+    Scale.FULL: Extent(others=1_000_000, rounds=3, lives=5_000, seconds=10, echo_s=1),
 }
 
 
@@ -68,7 +68,7 @@ class Throughput:
     together: bool
     per_s: float
     cpu_us: float
-    # Of an echo in the same round.
+    # Of an echo just before.
     echo_us: float
 
 
@@ -93,10 +93,7 @@ async def measure(course: Course) -> Measured:
     extent = EXTENTS[course.scale]
     async with _tables(extent.others, course.before) as tables, bare_echo() as echoing:
         echo = Entrant("echo", echoing)
-        throughputs = [
-            await _throughputs(tables, extent.lives, (await echo.run(ECHO_IN_FLIGHT, extent.echo_s)).cpu_us)
-            for _ in range(extent.rounds)
-        ]
+        throughputs = [await _throughputs(tables, echo, extent) for _ in range(extent.rounds)]
         sustained = statistics.median(one.per_s for one in _of(throughputs, "alone", meanwhile=True))
         delays = [
             [await one.delay(percent, sustained, extent.seconds) for percent in SHARES for one in tables]
@@ -111,9 +108,15 @@ async def measure(course: Course) -> Measured:
     }
 
 
-async def _throughputs(tables: Sequence["_Table"], lives: int, echo_us: float) -> Sequence[Throughput]:
+async def _throughputs(tables: Sequence["_Table"], echo: Entrant, extent: Extent) -> Sequence[Throughput]:
+    """Measure all in turns, each after an echo of its own."""
     return [
-        await one.throughput(lives, echo_us, created_meanwhile=meanwhile, together=together)
+        await one.throughput(
+            extent.lives,
+            (await echo.run(ECHO_IN_FLIGHT, extent.echo_s)).cpu_us,
+            created_meanwhile=meanwhile,
+            together=together,
+        )
         for meanwhile in (False, True)
         for together in (False, True)
         for one in tables
@@ -214,8 +217,8 @@ def show(measured: Measured, plots: Plots) -> str:
 A dialer over gRPC leases, reports DIALING, CONNECTED and ANSWERED for each call, and has all targets answer at once.
 With the create that makes five durable changes for each life, six where it waits for its due date. Reports go one by
 one, each in a call of its own, or together, those of up to {TOGETHER} leases in a call of `ReportAttempts`. The server
-is as users run it, with identities and its HTTP port; its CPU is counted in echoes with {ECHO_IN_FLIGHT} in flight.
-{before}Medians of {measured["rounds"]} rounds, and in brackets the lowest and the highest.
+is as users run it, with identities and its HTTP port; its CPU is counted in echoes, measured just before with
+{ECHO_IN_FLIGHT} in flight. {before}Medians of {measured["rounds"]} rounds, and in brackets the lowest and the highest.
 
 {_lives(throughputs, measured["others"])}
 
