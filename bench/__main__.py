@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any, Final
@@ -40,7 +41,9 @@ def main() -> None:
     for part in () if options.page else PARTS:
         if not options.parts or part.name in options.parts:
             print(f"--- {part.title}", file=sys.stderr, flush=True)
+            begun = time.monotonic()
             measured = asyncio.run(_measure(part, course))
+            print(f"    measured in {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
             figures[part.name] = {"scale": course.scale.value, "machine": machine.describe(), "measured": measured}
             FIGURES.parent.mkdir(exist_ok=True)
             FIGURES.write_text(json.dumps(figures, indent=1) + "\n")

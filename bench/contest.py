@@ -87,6 +87,7 @@ class Entrant:
     """A contestant that creates, and what has come of it."""
 
     def __init__(self, who: Who, contestant: Contestant, file: Path | None = None, flush_ms: int = 0) -> None:
+        self.server = contestant.server
         self._who = who
         self._contestant = contestant
         self._file = file

@@ -55,7 +55,7 @@ class Extent:
 
 EXTENTS: Final = {
     Scale.SHORT: Extent(others=50_000, rounds=2, lives=600, seconds=1.5, echo_s=0.5),
-    Scale.FULL: Extent(others=1_000_000, rounds=5, lives=5_000, seconds=10, echo_s=2),
+    Scale.FULL: Extent(others=1_000_000, rounds=3, lives=5_000, seconds=10, echo_s=2),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import Callback, State
 from ringback.domain.events import BecameDue, LeaseReleased
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.lifecycle import after
@@ -277,6 +277,18 @@ async def test_a_turn_is_stored_with_its_grants(store: Store) -> None:
     queue = await store.queue(SERVICE.service_id, 1, NOW)
     assert queue is not None
     assert queue.turn == Turn(SERVICE.service_id, CREDITS, 1)
+
+
+async def test_what_comes_to_the_queue_can_be_granted_by_the_same_write(store: Store) -> None:
+    waiting = new(due_date=NOW + seconds(10))
+    queued = after(waiting, BecameDue(at=NOW + seconds(10)))
+    leased = offer(queued)
+    await store.create([waiting])
+
+    await store.apply([Change(waiting, queued), Change(queued, leased)], Turn(SERVICE.service_id, CREDITS, 1))
+
+    assert await store.get(waiting.callback_id) == leased
+    assert [e.callback.state for e in await store.events(0, 10)] == [State.SCHEDULED, State.QUEUED, State.OFFERED]
 
 
 @pytest.mark.parametrize("revision", [1, 3])

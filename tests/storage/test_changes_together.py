@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback
 from ringback.domain.lifecycle import after
@@ -69,6 +70,30 @@ async def test_one_that_is_out_of_date_spoils_no_other(store: Store, stale: int)
     assert await stored(store, queued) == [*offered[:stale], ended, *offered[stale + 1 :]]
     # Nothing was logged of what was not stored.
     assert len(await store.events(0, 10 * MANY)) == 2 * MANY
+
+
+async def test_what_is_written_with_one_that_is_out_of_date_is_written_once(store: Store) -> None:
+    """Whatever else is in the transaction that is written again."""
+    queued = await created(store, 6)
+    ended = cancel(queued[0])
+    await store.apply(changes(queued[0], ended))
+    late = [new(target=target(number)) for number in (100, 101)]
+    renamed = replace(SERVICE, display_name="Renamed", revision=2)
+
+    results = await asyncio.gather(
+        store.create(late[:1]),
+        *(store.apply(changes(one, offer(one))) for one in queued[:4]),
+        store.put_service(renamed),
+        store.create(late[1:]),
+        *(store.apply(changes(one, offer(one))) for one in queued[4:]),
+        return_exceptions=True,
+    )
+
+    assert [result for result in results if isinstance(result, BaseException)] == [results[1]]
+    assert isinstance(results[1], RevisionConflict)
+    assert await stored(store, [*queued, *late]) == [ended, *map(offer, queued[1:]), *late]
+    assert renamed in (await store.services()).services
+    assert len(await store.events(0, 100)) == 6 + 1 + 5 + 2
 
 
 async def test_a_call_with_one_that_is_out_of_date_is_refused_as_a_whole(store: Store) -> None:

@@ -84,14 +84,21 @@ class World:
         self.leader_election = LeaderElection(self.store, clock)
         self.dial_policy = DialPolicy(self.dial_rules)
         self.recent_dials = RecentDials(self.store, clock, self.feed, self.dial_policy)
-        self.scheduler = Scheduler(self.store, self.directory, Retention(), self.dial_policy)
-        self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
         self.presence = DialerPresence(self.store, clock, self.feed)
-        self.dial_policy.listen(self.scheduler_loop.look_at_all)
         self.agent_rests = AgentRests(self.feed)
         self.assigner = Assigner(
-            self.store, self.directory, clock, self.feed, self.presence, self.dial_policy, self.agent_rests
+            self.store,
+            self.directory,
+            clock,
+            self.feed,
+            self.presence,
+            self.dial_policy,
+            self.agent_rests,
+            self.recent_dials,
         )
+        self.scheduler = Scheduler(self.store, self.directory, Retention(), self.dial_policy, self.assigner.take_due)
+        self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
+        self.dial_policy.listen(self.scheduler_loop.look_at_all)
         self.queue_figures = QueueFigures(self.store, self.feed)
         self.queue_views = QueueViews(
             self.store,

@@ -50,11 +50,11 @@ class UseCases:
         self.dial_policy = DialPolicy(settings.dial_rules)
         self.recent_dials = RecentDials(store, clock, self.feed, self.dial_policy)
         self.leader_election = LeaderElection(store, clock)
-        self.scheduler = Scheduler(store, self.directory, settings.retention, self.dial_policy)
-        self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
-        self.dial_policy.listen(self.scheduler_loop.look_at_all)
         self.turns = Turns(clock.monotonic)
         self._add_dispatch()
+        self.scheduler = Scheduler(store, self.directory, settings.retention, self.dial_policy, self.assigner.take_due)
+        self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
+        self.dial_policy.listen(self.scheduler_loop.look_at_all)
         self._add_callbacks(settings)
 
     def _add_dispatch(self) -> None:
@@ -63,7 +63,14 @@ class UseCases:
         self.presence = DialerPresence(store, clock, self.feed)
         self.agent_rests = AgentRests(self.feed)
         self.assigner = Assigner(
-            store, self.directory, clock, self.feed, self.presence, self.dial_policy, self.agent_rests
+            store,
+            self.directory,
+            clock,
+            self.feed,
+            self.presence,
+            self.dial_policy,
+            self.agent_rests,
+            self.recent_dials,
         )
         clock.listen(self.assigner.look_at_all)
         decisions, calls = Decisions(self.directory, self.dial_policy, self.recent_dials), CallsInProgress(self.feed)

@@ -39,13 +39,16 @@ class CallbackIds:
         else:
             self._tail += 1 + self._draw()
         rand_a, rand_b = self._tail >> 62, self._tail & ((1 << 62) - 1)
-        digits = f"{(self._last_ms << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b:032x}"
-        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+        return _as_uuid(f"{(self._last_ms << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b:032x}")
 
     def _draw(self) -> int:
         if not self._drawn:
             self._drawn += struct.unpack(_DRAWS, secrets.token_bytes(struct.calcsize(_DRAWS)))
         return self._drawn.pop()
+
+
+def _as_uuid(digits: str) -> str:
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +82,4 @@ def _parse(text: str) -> LeaseToken | None:
     if len(raw) != _TOKEN_BYTES:
         return None
     fencing_token = int.from_bytes(raw[16 : 16 + _FENCING_BYTES], "big")
-    return LeaseToken(str(UUID(bytes=raw[:16])), fencing_token, text)
+    return LeaseToken(_as_uuid(raw[:16].hex()), fencing_token, text)

@@ -36,6 +36,7 @@ _BEARER: Final = re.compile(r"(bearer\s+)(?!tokens?\b)[^\s'\",)\]]+", re.IGNOREC
 # The cookie of a browser that is signed in, which libraries may log with all other headers.
 _SESSION: Final = re.compile(r"(ringback-session=)[^\s;,'\")\]]+")
 _DIGIT: Final = re.compile("[0-9]")
+_HIDE: Final = str.maketrans(dict.fromkeys("0123456789", _HIDDEN))
 # ITU-T E.164: no code is the beginning of another one. Written out, since clients have no library of numbers.
 _COUNTRY_CODE: Final = re.compile("1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9][0-9]{2}", re.ASCII)
 # A user of a SIP URI that is a telephone number, with or without separators.
@@ -117,7 +118,7 @@ def _without_numbers(host: str) -> str:
     address = host[: host.rfind("]") + 1] or host.partition(":")[0]
     if _ADDRESS.fullmatch(address):
         return host
-    return _LONG_RUN.sub(lambda run: _DIGIT.sub(_HIDDEN, run[0]), host)
+    return _LONG_RUN.sub(lambda run: run[0].translate(_HIDE), host)
 
 
 def _groups(hidden: int) -> Iterable[str]:

@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Protocol
 
+from msgspec import Struct
+
 from ringback.domain.callback import Callback
 from ringback.domain.outcome import Outcome
 from ringback.domain.service import Service
@@ -23,8 +25,7 @@ class CallProgress(Enum):
     CONNECTED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class ProgressReport:
+class ProgressReport(Struct, frozen=True):
     """How far a call has come, as its dialer reports it."""
 
     progress: CallProgress
@@ -32,8 +33,7 @@ class ProgressReport:
     call_ids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeReport:
+class OutcomeReport(Struct, frozen=True, kw_only=True):
     """How an attempt ended, as its dialer reports it."""
 
     outcome: Outcome

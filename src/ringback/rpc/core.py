@@ -23,10 +23,17 @@ if TYPE_CHECKING:
 _ASKS_BY_METHOD: Final = hasattr(cygrpc.AioServer, "_request_registered_call")
 
 
-# What serves a call, and its parameters in the versions in which the main loop waits as described above. In others it
-# goes on as it does.
-_SERVES_CALLS: Final = {
-    "_handle_rpc": ["method_name", "method_resolver", "interceptors", "rpc_state", "loop", "concurrency_exceeded"],
+# What serves a call, by whether its requests and its responses are streams. The main loop finds it for each call anew,
+# by metadata that it reads for interceptors.
+_KINDS: Final = {
+    (False, False): "_handle_unary_unary_rpc",
+    (False, True): "_handle_unary_stream_rpc",
+    (True, False): "_handle_stream_unary_rpc",
+    (True, True): "_handle_stream_stream_rpc",
+}
+# Their parameters, and those of what watches over a call. Where a version of gRPC has others, its main loop serves.
+_PARAMETERS: Final = {
+    **{kind: ["method_handler", "rpc_state", "loop"] for kind in _KINDS.values()},
     "_schedule_rpc_coro": ["rpc_coro", "rpc_state", "loop", "method_name"],
 }
 
@@ -36,7 +43,7 @@ def _parameters_of(name: str) -> Sequence[str]:
     return [] if function is None else list(inspect.signature(function).parameters)
 
 
-_CAN_SERVE: Final = all(_parameters_of(name) == expected for name, expected in _SERVES_CALLS.items())
+_CAN_SERVE: Final = all(_parameters_of(name) == expected for name, expected in _PARAMETERS.items())
 
 
 class _Core(cygrpc.AioServer):  # type: ignore[misc] # as above
@@ -63,11 +70,12 @@ class _Core(cygrpc.AioServer):  # type: ignore[misc] # as above
         """Serve each call of the method in a task of its own, as the main loop would."""
         loop = asyncio.get_running_loop()
         name = method.decode()
-        resolver = cygrpc._MethodResolver([], self._handlers)  # noqa: SLF001 - as below
+        handler = self._handlers[name]
+        serve = getattr(cygrpc, _KINDS[handler.request_streaming, handler.response_streaming])
         while True:
             state = await self._request_registered_call(method)
-            served = cygrpc._handle_rpc(name, resolver, (), state, loop, False)  # noqa: SLF001
-            call = loop.create_task(cygrpc._schedule_rpc_coro(served, state, loop, name))  # noqa: SLF001
+            served = serve(handler, state, loop)
+            call = loop.create_task(cygrpc._schedule_rpc_coro(served, state, loop, name))  # noqa: SLF001 - see above
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
 

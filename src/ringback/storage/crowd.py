@@ -19,8 +19,9 @@ _LATE_S: Final = 0.000_2
 _PATIENCE_S: Final = 0.005
 # While several wait, and there is nobody to wait for, flushes still begin so far apart.
 _SPACING_S: Final = 0.001
-# Of the last flush, in what a flush is taken to take.
-_WEIGHT: Final = 0.25
+# Of a flush that took longer, in what the disk is taken to need. On a busy machine most flushes wait for a core, or for
+# the interpreter, as well; what the disk needs shows in the shortest ones.
+_WEIGHT: Final = 1 / 64
 
 AT_ONCE: Final = 0.0
 
@@ -31,18 +32,19 @@ class Crowd(NamedTuple):
     # Those whose requests were flushed, and those who were waiting when it was over.
     writers: int = 0
     begun: float = 0.0
-    # What the disk takes for a flush: a mean in which the last ones count most.
-    took_s: float = 0.0
+    # What the disk needs for a flush.
+    flush_s: float = 0.0
 
     def flushed(self, begun: float, took_s: float, written: int, waiting: int) -> Self:
         """Return the crowd after a flush for so many writers, when so many others have come meanwhile."""
-        return type(self)(written + waiting, begun, self.took_s + _WEIGHT * (took_s - self.took_s))
+        longer_s = max(took_s - self.flush_s, 0.0)
+        return type(self)(written + waiting, begun, min(took_s, self.flush_s + _WEIGHT * longer_s))
 
     def flush_at(self, waiting: int, rows: int) -> float:
         """Return until when to wait for more, when so many writers are waiting, with so many rows together."""
         if rows >= _PLENTY_ROWS:
             return AT_ONCE
-        if self.took_s < _RETURN_S * self.writers:
+        if self.flush_s < _RETURN_S * self.writers:
             is_back = waiting >= int(_SHARE * self.writers)
             return AT_ONCE if is_back else self.begun + min(_LATE_S * self.writers, _PATIENCE_S)
         return AT_ONCE if waiting == 1 else self.begun + _SPACING_S

@@ -98,7 +98,8 @@ class Writer(Generic[Op]):
         result: asyncio.Future[object] = self._loop.create_future()
         self._waiting.append(Submission(operation, request, rows, apart, result))
         self._waiting_rows += rows
-        if not self._writing and self._wait_s() <= 0:
+        # The first one sets the time up to which the others are waited for.
+        if not self._writing and (len(self._waiting) == 1 or self._wait_s() <= 0):
             self._work.set()
         return await result
 

@@ -17,8 +17,7 @@ from ringback.wire.errors import to_error
 from ringback.wire.values import Range, read_list
 
 MAX_TEXT_LENGTH: Final = 512
-MAX_AGENT_LENGTH: Final = 128
-MAX_DISPOSITION_LENGTH: Final = 64
+_TEXTS: Final = (("detail", MAX_TEXT_LENGTH), ("agent", 128), ("disposition", 64))
 # 0 means that there was none.
 _SIP_STATUS: Final = Range(100, 699, 0)
 _Q850_CAUSE: Final = Range(1, 127, 0)
@@ -63,9 +62,9 @@ def read_outcome(message: pb.ReportOutcomeRequest, faults: Faults) -> AttemptRep
         disposition=message.disposition,
         call_ids=_read_call_ids(message.call_ids, faults),
     )
-    faults.extend(text_violation("detail", report.detail, MAX_TEXT_LENGTH))
-    faults.extend(text_violation("agent", report.agent, MAX_AGENT_LENGTH))
-    faults.extend(text_violation("disposition", report.disposition, MAX_DISPOSITION_LENGTH))
+    for name, limit in _TEXTS:
+        if text := getattr(report, name):
+            faults.extend(text_violation(name, text, limit))
     return AttemptReport(message.lease_token, report)
 
 

@@ -1,8 +1,10 @@
 """PostgreSQL: the statements of a pipeline, sent together."""
 
 import asyncio
+import gc
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator
 
 import psycopg
@@ -32,6 +34,30 @@ async def test_what_no_buffer_holds_is_sent_to_its_end(connection: Connection) -
         large = await connection.gather("SELECT length($1::text)", ["x" * 1_000_000])
         await pipeline.sync()
         assert [await small.fetchall(), await large.fetchall()] == [[("a",)], [(1_000_000,)]]
+
+
+async def test_of_a_connection_that_breaks_nothing_is_left_behind(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver's own work ends with the fault: what it does to clean up would be told by nobody, and fail."""
+    left: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", left.append)
+
+    async def work() -> None:
+        async with connection.pipeline():
+            await connection.gather("SELECT pg_sleep(10)", [])  # it does not read meanwhile, so that something is left
+            await connection.gather("SELECT length($1::text)", ["x" * 20_000_000])
+            asyncio.get_running_loop().call_soon(cut)
+
+    def cut() -> None:
+        with socket.socket(fileno=os.dup(connection.fileno())) as its_socket:
+            its_socket.shutdown(socket.SHUT_RDWR)
+
+    with pytest.raises(psycopg.OperationalError):
+        await work()
+    gc.collect()
+    assert connection.closed
+    assert not left
 
 
 async def test_a_statement_that_fails_is_told_by_the_sync(connection: Connection) -> None:

@@ -68,6 +68,23 @@ async def test_a_commit_wakes_those_who_wait_on_another_server(
         await two.close()
 
 
+@pytest.mark.parametrize("sender", ["", " 4711"])
+async def test_a_server_hears_others_of_every_version(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, sender: str
+) -> None:
+    """Earlier ones do not say who they are."""
+    monkeypatch.setattr(listener, "LISTENING_INTERVAL_S", FOREVER_S)
+    store = await PostgresStore.open(cluster.new_schema())
+    try:
+        version = await store.services_version()
+        waiting = asyncio.create_task(store.wait_for_services(version))
+        channel = listener.channel_of(store.database_id)
+        while not waiting.done():  # it may not listen yet
+            await asyncio.to_thread(cluster.execute, f"SELECT pg_notify('{channel}', '0 {version + 1}{sender}')")
+    finally:
+        await store.close()
+
+
 async def test_two_databases_in_one_do_not_hear_each_other(cluster: Cluster) -> None:
     one, other = [await PostgresStore.open(cluster.new_schema()) for _ in range(2)]
     try:

@@ -38,10 +38,12 @@ _log = logging.getLogger(__name__)
 
 # How many callbacks one transaction takes: large enough to be cheap, small enough not to hold up others' writes.
 BATCH = 500
+# So many that are due may be leased by the write that queues them, one service after the other; more are queued first.
+_FEW: Final = 20
 PURGE_INTERVAL = timedelta(minutes=1)
 _PAUSE = timedelta(seconds=1)
 
-
+TakeDue = Callable[[Sequence[Change]], Awaitable[Sequence[Change]]]
 # Reads what is to be done.
 _Look = Callable[[], Awaitable[Agenda]]
 
@@ -60,8 +62,17 @@ class Work(StrEnum):
 class Scheduler:
     """The work of a pass, which is one call of `run_once(now)`."""
 
-    def __init__(self, store: Store, directory: Directory, retention: Retention, policy: DialPolicy) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        retention: Retention,
+        policy: DialPolicy,
+        take_due: TakeDue,
+    ) -> None:
+        """`take_due` stores those changes to QUEUED that lead to a lease at once; it returns all that it has stored."""
         self._store = store
+        self._take_due = take_due
         self._directory = directory
         self._policy = policy
         self._retention = retention
@@ -124,14 +135,25 @@ class Scheduler:
 
     async def _queue_what_is_due(self, agenda: Agenda, look: _Look, now: datetime) -> Agenda:
         """Promote what is due, and return what is to be done then."""
-        while agenda.due:
-            promoted = await self._apply(Work.DUE, agenda.due, lambda c: self._promote(c, now))
-            if len(promoted) == len(agenda.due) < BATCH and all(c.after.state is State.QUEUED for c in promoted):
-                return replace(agenda, due=())  # no time was set that could be the next one
+        while due := agenda.due:
+            stored = await self._queue(due, now)
+            if sum(change.before.state is State.SCHEDULED for change in stored) == len(due) < BATCH:
+                times = [at for change in stored for at in _times_of_interest(change.after)]
+                return replace(agenda, due=(), next_time=min(filter(None, [agenda.next_time, *times]), default=None))
             agenda = await look()
-            if not promoted:
+            if not stored:
                 break
         return agenda
+
+    async def _queue(self, due: Sequence[Callback], now: datetime) -> Sequence[Change]:
+        """Promote them, and return what was stored, together with the leases that were granted by the same write."""
+        changes = await self._decide(due, lambda c: self._promote(c, now))
+        to_queue = [change for change in changes if change.after.state is State.QUEUED]
+        taken = await self._take_due(to_queue) if len(due) <= _FEW else ()
+        taken_ids = {change.before.callback_id for change in taken}
+        self.moved[Work.DUE] += sum(change.before.state is State.SCHEDULED for change in taken)
+        rest = [change for change in changes if change.before.callback_id not in taken_ids]
+        return [*taken, *await self._store_each(Work.DUE, rest)]
 
     def note_outage(self, now: datetime) -> None:
         """Note that the database was away at this time."""
@@ -169,13 +191,19 @@ class Scheduler:
         self, work: Work, found: Sequence[Callback], decide: Callable[[Callback], Sequence[Callback]]
     ) -> Sequence[Change]:
         """Store the versions that `decide` makes of each, and return what was stored."""
-        if not found:
-            return ()
+        return await self._store_each(work, await self._decide(found, decide))
+
+    async def _decide(
+        self, found: Sequence[Callback], decide: Callable[[Callback], Sequence[Callback]]
+    ) -> Sequence[Change]:
         await self._learn(found)
         changes: list[Change] = []
         for callback in found:
             with suppress(ServiceNotFound):  # cancelled since it was read, and the service deleted
                 changes += [Change(*step) for step in pairwise([callback, *decide(callback)])]
+        return changes
+
+    async def _store_each(self, work: Work, changes: Sequence[Change]) -> Sequence[Change]:
         stored = await apply_each(self._store, changes)
         self.moved[work] += len(stored)
         if work is Work.LAPSED:

@@ -37,7 +37,10 @@ class GatheringConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     _gathers = False
 
     async def gather(self, statement: str, values: Sequence[object]) -> psycopg.AsyncCursor[tuple[Any, ...]]:
-        """Keep the statement until the next `sync`, or the end of the pipeline, which also raises its error."""
+        """Keep the statement until the next `sync`, or the end of the pipeline, which also raises its error.
+
+        The driver does not forget prepared statements meanwhile: a writer has fewer than the hundred that it keeps.
+        """
         self._gathers = True
         try:
             return await self.execute(statement, values)
@@ -52,13 +55,16 @@ class GatheringConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
         assert self._pipeline is not None
         try:
             wanted = next(gen)
-            while queue := self._pipeline.command_queue:
-                queue.popleft()()
-            if self._gathers:
-                gen.close()
-                return None  # type: ignore[return-value]  # as `execute`, which takes nothing from it
-            # To the last byte: the driver waits for results as soon as the buffer of the socket is full.
-            yield from send(self.pgconn)
+            try:
+                while queue := self._pipeline.command_queue:
+                    queue.popleft()()
+                if self._gathers:
+                    gen.close()
+                    return None  # type: ignore[return-value]  # as `execute`, which takes nothing from it
+                # To the last byte: the driver waits for results as soon as the buffer of the socket is full.
+                yield from send(self.pgconn)
+            except psycopg.Error as error:
+                wanted = gen.throw(error)  # as if it had sent itself: it cleans up
             while True:
                 wanted = gen.send((yield wanted))
         except StopIteration as done:

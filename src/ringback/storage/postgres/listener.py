@@ -80,7 +80,7 @@ class Listener:
         async for notification in connection.notifies(timeout=interval_s):
             if notification.channel != self._channel:  # of another Ringback in this database, by way of a pooler
                 continue
-            newest_event, version, *servers = notification.payload.split()  # version 0.1 does not say who it is
+            newest_event, version, *servers = notification.payload.split()  # earlier versions do not say who they are
             if servers != [self._server]:
                 self._heard(int(newest_event), int(version))
             self._notified = int(newest_event) + int(version)

@@ -2,8 +2,9 @@
 
 The transaction takes its locks first, then writes, and appends to the event log last.
 
-Statements are sent without waiting for each other's results (pipeline mode), so that a transaction takes three round
-trips, however large it is, and other servers may have to wait for the last of them only.
+Statements are sent without waiting for each other's results (pipeline mode), so that a transaction takes two round
+trips, however large it is: one that takes the locks, and tells what is locked, and one that writes and commits. Other
+servers may have to wait for the last of them only.
 
 Every server takes locks in the same order, so that they do not deadlock: polls and phones, settings, services,
 callbacks, turns, each by id; what is written; the end of the log. A deadlock by another order after all (two names of

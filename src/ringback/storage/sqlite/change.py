@@ -18,9 +18,10 @@ from ringback.storage.body import duration_us, read_callback, read_json, time_us
 from ringback.storage.comparison import Held, Overlay, PhoneRow, begun_call, changed_since, compare, kept_phone
 from ringback.storage.event_row import LogEntry
 from ringback.storage.operations import Changes, KeepingBounds, ManyChanges, Shift
-from ringback.storage.sqlite.changed_rows import DIAL_OUTS, ChangedRow, DialledRow, count_of, store
+from ringback.storage.sqlite.changed_rows import DIAL_OUTS, ChangedRow, DialledRow, NotedDials, store
 from ringback.storage.sqlite.transaction import (
     ROWS_PER_INSERT,
+    NotAsRead,
     Transaction,
     delete_labels,
     each,
@@ -50,7 +51,7 @@ class StoredRows(NamedTuple):
     # Of services that were looked for, or written, before.
     revisions: dict[str, int | None]
     # The dial-outs of this transaction, which are written last.
-    noted: Sequence[DialledRow] = ()
+    noted: NotedDials
     phones: Mapping[str, PhoneRow] = MappingProxyType({})
 
     def callback(self, callback_id: str) -> Held | None:
@@ -64,7 +65,7 @@ class StoredRows(NamedTuple):
 
     def dial_outs(self, number: str, since_us: int) -> int:
         (count,) = self.database.execute(_COUNT_DIAL_OUTS, (number, since_us)).fetchone()
-        return int(count) + count_of(self.noted, number, since_us)
+        return int(count) + self.noted.count(number, since_us)
 
     def turn(self, service_id: str) -> int | None:
         row = self.database.execute("SELECT revision FROM service_turn WHERE service_id = ?", (service_id,)).fetchone()
@@ -80,16 +81,15 @@ def read_phones(database: sqlite3.Connection, phones: Collection[str]) -> Mappin
 
 
 def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception | None]:
-    written = _Written([], [])
-    places = _places_of_different(calls)
-    refusals = _apply_together(transaction, [calls[place] for place in places], written) if places else None
-    refused = {} if refusals is None else dict(zip(places, refusals, strict=True))
+    notes = _Notes([], NotedDials())
+    places = () if transaction.one_by_one else _places_of_different(calls)
+    together = dict(zip(places, _apply_together(transaction, [calls[place] for place in places], notes), strict=True))
     results = [
-        refused[place] if place in refused else _apply_alone(transaction, call, written)
+        together[place] if place in together else _apply_alone(transaction, call, notes)
         for place, call in enumerate(calls)
     ]
-    _note_dialled(transaction.database, written.dialled)
-    transaction.log(written.entries)
+    _note_dialled(transaction.database, notes.dialled.rows)
+    transaction.log(notes.entries)
     return results
 
 
@@ -98,11 +98,11 @@ def apply_many(transaction: Transaction, requests: Sequence[ManyChanges]) -> lis
     return [list(islice(results, len(request.calls))) for request in requests]
 
 
-class _Written(NamedTuple):
+class _Notes(NamedTuple):
     """What a transaction has changed, and has still to note."""
 
     entries: list[LogEntry]
-    dialled: list[DialledRow]
+    dialled: NotedDials
 
     def note(self, database: sqlite3.Connection, change: Change, row: ChangedRow) -> None:
         """Note a change whose row is stored, and store what follows from it."""
@@ -113,7 +113,7 @@ class _Written(NamedTuple):
         if (kept := kept_phone(change)) is not None:
             database.execute(_KEEP, kept)
         self.entries.append(LogEntry(event_row.updated(change, row.body), before, after, change.identity))
-        self.dialled.extend(row.dialled)
+        self.dialled.add(row.dialled)
 
 
 def _places_of_different(calls: Sequence[Changes]) -> Sequence[int]:
@@ -130,14 +130,14 @@ def _places_of_different(calls: Sequence[Changes]) -> Sequence[int]:
     return places if sum(len(calls[place].changes) for place in places) > 1 else ()
 
 
-def _apply_together(
-    transaction: Transaction, calls: Sequence[Changes], written: _Written
-) -> list[Exception | None] | None:
-    """Apply the calls with a few statements. Return None, with nothing written, when a row is not what was read."""
+def _apply_together(transaction: Transaction, calls: Sequence[Changes], notes: _Notes) -> list[Exception | None]:
+    """Apply the calls with a few statements. Raise `NotAsRead`."""
     database = transaction.database
     results: list[Exception | None] = []
     phones = {phone for call in calls for phone in map(begun_call, call.changes) if phone is not None}
-    stored = Overlay(StoredRows(database, transaction.revisions, (), read_phones(database, phones) if phones else {}))
+    stored = Overlay(
+        StoredRows(database, transaction.revisions, NotedDials(), read_phones(database, phones) if phones else {})
+    )
     accepted: list[Changes] = []
     for call in calls:
         try:
@@ -149,38 +149,33 @@ def _apply_together(
             results.append(None)
             accepted.append(call)
     changes = [change for call in accepted for change in call.changes]
-    dialled: list[DialledRow] = []
+    dialled = NotedDials()
     rows: list[ChangedRow] = []
     for change in changes:
         rows.append(row := ChangedRow.of(change, dialled))
-        dialled += row.dialled
-    database.execute("SAVEPOINT together")
-    is_stored = store(database, rows) == len(rows)
-    if not is_stored:
-        database.execute("ROLLBACK TO together")
-    database.execute("RELEASE together")
-    if not is_stored:
-        return None
+        dialled.add(row.dialled)
+    if store(database, rows) < len(rows):
+        raise NotAsRead
     for call in accepted:
         _store_turn(database, call.turn)
     for change, row in zip(changes, rows, strict=True):
-        written.note(database, change, row)
+        notes.note(database, change, row)
     return results
 
 
-def _apply_alone(transaction: Transaction, call: Changes, written: _Written) -> Exception | None:
+def _apply_alone(transaction: Transaction, call: Changes, notes: _Notes) -> Exception | None:
     """Apply one call; return its refusal, with nothing of it written."""
     database = transaction.database
     try:
         # A single change is compared by the UPDATE that writes it.
-        stored = StoredRows(database, transaction.revisions, written.dialled)
+        stored = StoredRows(database, transaction.revisions, notes.dialled)
         compare(stored, call, revisions=len(call.changes) > 1)
         _require_alone(database, call.changes)
         for change in call.changes:
-            row = ChangedRow.of(change, written.dialled)
+            row = ChangedRow.of(change, notes.dialled)
             if store(database, [row]) == 0:
                 raise changed_since([change.before.callback_id])
-            written.note(database, change, row)
+            notes.note(database, change, row)
     except (RevisionConflict, TargetTaken) as refusal:
         return refusal
     _store_turn(database, call.turn)

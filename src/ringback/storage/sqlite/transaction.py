@@ -46,13 +46,23 @@ _UNPAD: Final = "DELETE FROM kept_call WHERE callback_id = '' AND lease_fencing 
 _OF_ONE: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_CORRUPT})
 
 
+class NotAsRead(Exception):  # noqa: N818 - no error, but a request to write again
+    """One of many rows that were written with one statement is not what was read: which one, is not known."""
+
+
 class Transaction:
     """The database that an operation writes to, and its new entries of the log."""
 
-    def __init__(self, database: sqlite3.Connection, revisions: dict[str, int | None]) -> None:
-        """`revisions` are those of services, as far as they were needed: this process is the only one that writes."""
+    def __init__(
+        self, database: sqlite3.Connection, revisions: dict[str, int | None], *, one_by_one: bool = False
+    ) -> None:
+        """`revisions` are those of services, as far as they were needed: this process is the only one that writes.
+
+        `one_by_one`: an operation must not raise `NotAsRead`.
+        """
         self.database = database
         self.revisions = revisions
+        self.one_by_one = one_by_one
         # The number of the newest entry of the log; 0 while there is no new one.
         self.newest = 0
         # The new entries whose values are in memory, so that they need not be read.
@@ -70,7 +80,8 @@ class Transaction:
 
     def log_rows(self, rows: Sequence[Row]) -> int:
         """Log at least one entry, and return the number of the first; the others follow without a gap."""
-        self.newest = insert(self.database, "event", EVENT_COLUMNS, rows)
+        # Nothing is to be undone but the whole transaction: so SQLite copies no page before it is changed.
+        self.newest = insert(self.database, "event", EVENT_COLUMNS, rows, or_else="OR FAIL")
         return self.newest - len(rows) + 1
 
 
@@ -201,15 +212,25 @@ def _transact(
     """
     try:
         _roll_back(database)  # a transaction that could not be rolled back before
-        lock.begin(database)
-        transaction = Transaction(database, revisions)
-        outcomes = _run_operations(transaction, batch)
+        try:
+            outcomes, transaction = _written(batch, lock, Transaction(database, revisions))
+        except NotAsRead:
+            # Rarely. It takes less time than a savepoint in each transaction, which copies each page that is changed.
+            _roll_back(database)
+            revisions.clear()
+            outcomes, transaction = _written(batch, lock, Transaction(database, revisions, one_by_one=True))
         lock.commit(database)
     except Exception:
         _try_to_roll_back(database)
         revisions.clear()
         raise
     return outcomes, transaction
+
+
+def _written(batch: _Batch, lock: WriteLock, transaction: Transaction) -> tuple[list[object], Transaction]:
+    """Begin a transaction, and run the operations in it."""
+    lock.begin(transaction.database)
+    return _run_operations(transaction, batch), transaction
 
 
 def _what_is_there(database: sqlite3.Connection, revisions: dict[str, int | None]) -> list[Transaction]:
@@ -261,19 +282,24 @@ def delete_labels(database: sqlite3.Connection, callbacks: Sequence[Callback]) -
 
 
 def insert(
-    database: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[Row], on_conflict: str = ""
+    database: sqlite3.Connection,
+    table: str,
+    columns: tuple[str, ...],
+    rows: Sequence[Row],
+    on_conflict: str = "",
+    or_else: str = "",
 ) -> int:
     """Insert the rows, and return the number of the last one, in a table that has numbers."""
     number = 0
     for start in range(0, len(rows), ROWS_PER_INSERT):
         some = rows[start : start + ROWS_PER_INSERT]
         values: list[Any] = [value for row in some for value in row]
-        number = database.execute(_insert_of(table, columns, len(some), on_conflict), values).lastrowid or 0
+        number = database.execute(_insert_of(table, columns, len(some), on_conflict, or_else), values).lastrowid or 0
     return number
 
 
 @cache  # a few tables, up to ROWS_PER_INSERT rows
-def _insert_of(table: str, columns: tuple[str, ...], rows: int, on_conflict: str) -> str:
+def _insert_of(table: str, columns: tuple[str, ...], rows: int, on_conflict: str, or_else: str) -> str:
     row = f"({', '.join('?' * len(columns))})"
     values = ", ".join([row] * rows)
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} {on_conflict}"  # noqa: S608 - SQL of ours
+    return f"INSERT {or_else} INTO {table} ({', '.join(columns)}) VALUES {values} {on_conflict}"  # noqa: S608 - SQL of ours
