@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from bench.contest import Run, Who
-from bench.guard import BesideEcho, Loss, by_load, lasting, losses
+from bench.guard import LEFT_ELSEWHERE, BesideEcho, Loss, by_load, lasting, losses
 
 TOLD = {16: BesideEcho(cpu_echoes=1.5, per_echo=0.6), 64: BesideEcho(cpu_echoes=1.2, per_echo=0.8)}
 
@@ -27,6 +27,13 @@ def test_a_quarter_of_the_speed_may_be_lost_and_no_more(
     now: dict[int, BesideEcho], lost: list[tuple[int, float, float]]
 ) -> None:
     assert [(loss.in_flight, round(loss.bound, 9), loss.now) for loss in losses(TOLD, now)] == lost
+
+
+def test_on_another_processor_half_of_the_speed_may_be_lost() -> None:
+    now = {16: BesideEcho(2.9, 0.31), 64: BesideEcho(2.5, 0.41)}
+    assert [(loss.in_flight, loss.figure) for loss in losses(TOLD, now, LEFT_ELSEWHERE)] == [
+        (64, "CPU of a create ÷ an echo's")
+    ]
 
 
 @pytest.mark.parametrize(
