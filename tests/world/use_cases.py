@@ -1,5 +1,6 @@
 """The use cases without a server, and a clock that a test moves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -158,9 +159,14 @@ class World:
     async def state(self, callback: Callback) -> State:
         return (await self.callback_queries.get(ANYBODY, callback.callback_id)).state
 
+    async def serve(self, request: LeaseRequest) -> Sequence[Callback]:
+        """Serve one poll, as a round of the assigner would."""
+        self.assigner._begin_round()
+        return await self.assigner._serve(request)
+
     async def lease(self, duration: timedelta = DEFAULT_LEASE) -> Callback:
         """Lease the callback that is next, as a poll would, without its loop."""
         request = LeaseRequest(dialer_id="test", duration=duration)
         await self.assigner.start()
-        [leased] = await self.assigner._serve(request)
+        [leased] = await self.serve(request)
         return leased

@@ -111,6 +111,8 @@ class Assigner:
         # Services that may have something to grant, the one served longest ago first; checked once there is a
         # poll for them.
         self._ready: dict[str, None] = {}
+        # Those that are so since this round began, when the polls that have waited longest were perhaps served already.
+        self._ready_next: dict[str, None] = {}
         # Services with a callback that only waits for another call to the same phone to end.
         self._held: set[str] = set()
         # For each service that rests, or with a callback whose phone is kept: the timer for the end of that.
@@ -228,11 +230,16 @@ class Assigner:
                 await self._woken.wait()
                 self._woken.clear()
                 with self._arrivals.round() as service_ids:
-                    self._ready.update(dict.fromkeys(service_ids))
+                    self._begin_round(service_ids)
                     await self._serve_polls()
         finally:
             self._runs = False
             self._arrivals.close()
+
+    def _begin_round(self, service_ids: Sequence[str] = ()) -> None:
+        """Let all services that are ready by now, and these, count: polls are served the longest waiting first."""
+        self._ready |= self._ready_next | dict.fromkeys(service_ids)
+        self._ready_next = {}
 
     async def _serve_polls(self) -> None:
         for poll in list(self._polls):
@@ -399,7 +406,7 @@ class Assigner:
             self._make_ready(service.service_id)
 
     def _make_ready(self, service_id: str) -> None:
-        self._ready[service_id] = None
+        self._ready_next[service_id] = None
         self._woken.set()
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
@@ -407,7 +414,7 @@ class Assigner:
             state, previous = event.callback.state, event.previous
             freed = previous is not None and previous.state in IN_PROGRESS and state not in IN_PROGRESS
             if freed:
-                self._ready.update(dict.fromkeys(self._held))
+                self._ready_next.update(dict.fromkeys(self._held))
                 self._held.clear()
             # A callback that has left the head of a line without a grant may have been skipped, with others behind it.
             left = previous is not None and previous.state is State.QUEUED and state is not State.OFFERED
