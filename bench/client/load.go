@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -61,7 +62,9 @@ func load(args []string) error {
 
 	ctx, cancel := context.WithTimeout(context.Background(), l.duration+patience)
 	defer cancel()
-	ctx = withToken(ctx, *token)
+	if *token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+*token)
+	}
 	if *rate > 0 {
 		err = l.atRate(ctx, *rate)
 	} else {

@@ -136,9 +136,9 @@ class Scene:
             self.store,  # type: ignore[arg-type]
             world.directory,
             world.clock,
+            world.feed,
             world.dial_policy,
-            world.decisions,
-            world.calls,
+            world.recent_dials,
         )
         tools = CallTools(
             leases=self.leases,

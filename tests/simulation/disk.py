@@ -220,9 +220,7 @@ class Cable:
 
 
 class _Writing(WritingConnection):
-    """A writing connection without a thread, and without a clock of its own: what it does takes no time."""
-
-    clock = staticmethod(lambda: 0.0)
+    """A writing connection without a thread."""
 
     def __init__(self, cable: Cable) -> None:
         self._cable = cable

@@ -3,7 +3,6 @@
 Each is a few lines, as a careless change would be, and most are right most of the time.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,9 +22,9 @@ from ringback.domain.planning import plan
 from ringback.domain.priority import FRESH_ROUND
 from ringback.domain.retry import retry_delay
 from ringback.domain.service import Service
-from ringback.ports.values import Agenda, LoggedEvent
+from ringback.ports.values import LoggedEvent
 from ringback.storage.body import write_json
-from ringback.storage.sqlite import change, changed_rows
+from ringback.storage.sqlite import change
 from ringback.storage.sqlite import store as sqlite_store
 from ringback.storage.store import SqlStore
 from tests.simulation import disk
@@ -106,14 +105,13 @@ def _lose_cancels(patch: pytest.MonkeyPatch) -> None:
 
 def _compare_no_revisions(patch: pytest.MonkeyPatch) -> None:
     """Store a change whatever has become of the callback since it was read."""
-    compared = re.compile(r"revision = (\S+) AND lease_expire_us IS (\S+)")
-    for name in ("_update_of", "_update_many_of"):
-        update_of = getattr(changed_rows, name)
+    update_of = change._update_of
 
-        def blind(*rows: Any, update_of: Callable[..., str] = update_of, is_counted: bool) -> str:
-            return compared.sub(r"coalesce(\1, \2, 1) > 0", update_of(*rows, is_counted=is_counted))
+    def blind(names: tuple[str, ...], *, is_counted: bool) -> str:
+        statement = update_of(names, is_counted=is_counted)
+        return statement.replace("revision = ? AND lease_expire_us IS ?", "? > 0 AND coalesce(?, 1) > 0")
 
-        patch.setattr(changed_rows, name, blind)
+    patch.setattr(change, "_update_of", blind)
 
 
 def _run_ahead_with_tokens(patch: pytest.MonkeyPatch) -> None:
@@ -144,22 +142,20 @@ def _exceed_capacity(patch: pytest.MonkeyPatch) -> None:
 def _never_lapse(patch: pytest.MonkeyPatch) -> None:
     """Let no lease be over."""
 
-    agenda = SqlStore.agenda
+    async def none(_: object, now: datetime, limit: int) -> Sequence[Callback]:
+        return ()
 
-    async def patient(store: SqlStore[Any, Any], now: datetime, lapse_time: datetime, limit: int) -> Agenda:
-        return replace(await agenda(store, now, lapse_time, limit), lapsed=())
-
-    patch.setattr(SqlStore, "agenda", patient)
+    patch.setattr(SqlStore, "lapsed", none)
 
 
 def _lapse_early(patch: pytest.MonkeyPatch) -> None:
     """Take leases for over while their dialers rely on them."""
-    agenda = SqlStore.agenda
+    lapsed = SqlStore.lapsed
 
-    async def impatient(store: SqlStore[Any, Any], now: datetime, lapse_time: datetime, limit: int) -> Agenda:
-        return await agenda(store, now, lapse_time + timedelta(seconds=4), limit)
+    async def impatient(store: SqlStore[Any, Any], now: datetime, limit: int) -> Sequence[Callback]:
+        return await lapsed(store, now + timedelta(seconds=4), limit)
 
-    patch.setattr(SqlStore, "agenda", impatient)
+    patch.setattr(SqlStore, "lapsed", impatient)
 
 
 def _forget_request_ids(patch: pytest.MonkeyPatch) -> None:

@@ -37,14 +37,7 @@ class CountingStore:
 async def granting_of(world: World, store: Any) -> AsyncIterator[Assigner]:
     """Run the loops of an assigner on that store."""
     granting = Assigner(
-        store,
-        world.directory,
-        world.clock_jumps,
-        world.feed,
-        world.presence,
-        world.dial_policy,
-        world.agent_rests,
-        world.recent_dials,
+        store, world.directory, world.clock_jumps, world.feed, world.presence, world.dial_policy, world.agent_rests
     )
     world.clock_jumps.listen(granting.look_at_all)
     await world.feed.start()
