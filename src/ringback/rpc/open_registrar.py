@@ -11,7 +11,7 @@ import grpc
 
 from ringback.domain.errors import UndecodableRequest
 from ringback.entry.undecodable import UndecodableLog
-from ringback.rpc.requests import Context, decoded, first_of, refuse
+from ringback.rpc.requests import Context, decoded, first_of, gone, refuse
 from ringback.wire.errors import status_of
 
 
@@ -42,6 +42,8 @@ class OpenRegistrar:
                 return await responded(context)
             except grpc.aio.AbortError:
                 raise
+            except grpc.aio.InternalError:
+                raise gone() from None
             except Exception as error:  # noqa: BLE001 - gRPC would send its text to the client
                 if isinstance(error, UndecodableRequest):
                     self._undecodable.note(name, context.peer(), error)
@@ -60,8 +62,14 @@ def _responded(handler: Any, parse: Callable[[bytes], Any]) -> Callable[[Context
         return await behave(decoded(parse, await first_of(context)), context)
 
     async def respond_to_each(context: Context) -> None:
+        responses = 0
         async for response in handler.stream_stream(_each(context, parse), context):
             await context.write(response)
+            responses += 1
+        # Without a request there is no response, and perhaps no call any more: the core ends one that is cut off. Of
+        # its status gRPC would log a traceback.
+        if responses == 0:
+            await context.send_initial_metadata(())
 
     return respond_to_each if handler.request_streaming else respond_to_one
 

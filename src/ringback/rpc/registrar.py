@@ -17,7 +17,7 @@ from ringback.application.access import Caller
 from ringback.entry.long_calls import Ending
 from ringback.entry.way_in import Entered, WayIn
 from ringback.rpc.connection_room import ConnectionRoom
-from ringback.rpc.requests import Context, code_of, decoded, first_of, refuse
+from ringback.rpc.requests import Context, code_of, decoded, first_of, gone, refuse
 from ringback.wire.errors import status_of
 
 # Returns the response of a unary RPC; that of a stream writes its responses to the call.
@@ -96,6 +96,9 @@ class Registrar:
 
 async def _abort(call: Entered, context: Context, error: BaseException) -> None:
     """End the call with the status of an error."""
+    if isinstance(error, grpc.aio.InternalError):  # by a response
+        call.end(grpc.StatusCode.CANCELLED.name)
+        raise gone() from None
     try:
         status = status_of(call.refusal(error))
     except asyncio.CancelledError:

@@ -36,6 +36,11 @@ def decoded(parse: Callable[[bytes], _M], request: bytes | None) -> _M:
         raise UndecodableRequest("its bytes are no message of this RPC") from None
 
 
+def gone() -> asyncio.CancelledError:
+    """Return what to raise when gRPC takes nothing more for a call: its core has ended it, and says so a bit later."""
+    return asyncio.CancelledError()
+
+
 async def refuse(context: Context, status: Status) -> NoReturn:
     """End a call with this status, by the exception of gRPC that does so.
 
@@ -45,7 +50,7 @@ async def refuse(context: Context, status: Status) -> NoReturn:
     try:
         await context.abort(code_of(status), status.message, trailing_metadata(status))
     except grpc.aio.InternalError:
-        raise asyncio.CancelledError from None
+        raise gone() from None
     raise AssertionError("abort raises")
 
 
