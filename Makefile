@@ -178,12 +178,16 @@ build/bench/slow_disk.so: bench/slow_disk.c
 	cc -O2 -Wall -Wextra -Wpedantic -shared -fPIC -o $@ $<
 
 .PHONY: bench
-bench: $(BENCH)  ## Measure how fast it is beside what else there is, in a few minutes (PARTS='creates watches' for some)
-	.venv/bin/python -m bench $(PARTS)
+bench: $(BENCH)  ## Measure how fast it is beside what else there is, in a few minutes (PARTS='creates watches' for some; BEFORE=checkout for its code, too)
+	.venv/bin/python -m bench $(if $(BEFORE),--before '$(BEFORE)') $(PARTS)
 
 .PHONY: bench-full
 bench-full: $(BENCH)  ## The same with ten million callbacks and more rounds, as docs/performance.md shows it
-	.venv/bin/python -m bench --full $(PARTS)
+	.venv/bin/python -m bench --full $(if $(BEFORE),--before '$(BEFORE)') $(PARTS)
+
+.PHONY: bench-guard
+bench-guard: $(BENCH)  ## See that creates have not become slower, beside a bare echo, than docs/performance.md says
+	.venv/bin/python -m bench.guard
 
 .PHONY: bench-fairness
 bench-fairness: $(BENCH)  ## Measure how much one caller's flood slows another caller down

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from bench.part import Measured, Part, Plots, Scale
+from bench.part import Course, Measured, Part, Plots, Scale
 from bench.processes import BUILD, CLIENT, Meter, ServerProcess, add_service, load_client, serving
 from bench.rounds import Aim, Spread
 from bench.tables import table, whole
@@ -39,11 +39,11 @@ class Turn:
     cpu_us: float
 
 
-async def measure(scale: Scale) -> Measured:
+async def measure(course: Course) -> Measured:
     if not CLIENT.exists():
         return {"missing": "no Go to build the client with"}
     async with _contestants() as contestants:
-        turns = [await _round(contestants[:: 1 if number % 2 else -1]) for number in range(_ROUNDS[scale])]
+        turns = [await _round(contestants[:: 1 if number % 2 else -1]) for number in range(_ROUNDS[course.scale])]
     return {"seconds": _SECONDS, "rounds": [[asdict(turn) for turn in round_] for round_ in turns]}
 
 

@@ -10,27 +10,35 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from bench.part import Measured, Part, Plots, Scale
+from bench.checkout import Checkout
+from bench.contest import ECHO_IN_FLIGHT, Entrant
+from bench.contestants import Contestant, as_users_run_it, bare_echo
+from bench.part import Course, Measured, Part, Plots, Scale
 from bench.plots import LIMIT, OURS, figure, label
-from bench.processes import BUILD, CLIENT, Meter, ServerProcess, add_service, load_client, serving
-from bench.rounds import Aim, Spread
+from bench.processes import BUILD, CLIENT, Meter, load_client
+from bench.rounds import Aim, Spread, judged
 from bench.sqlite_backlog import SqliteBacklog
 from bench.tables import table, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Where others wait: nowhere, or in the same table.
-Where = Literal["alone", "among others"]
-_WAITING: Final[Mapping[Where, bool]] = {"alone": False, "among others": True}
+# Where others wait: nowhere, or in the same table. Before: nowhere, with the code of another checkout.
+Where = Literal["alone", "among others", "before"]
+_OURS: Final[Sequence[Where]] = ("alone", "among others")
 
 SHARES: Final = (10, 50, 90)
 LEAD: Final = "1s"
 CREATES_IN_FLIGHT: Final = "32"
+# A poll leases so many at most, of which reports go together; and lines, so that four polls can lease so many each.
+TOGETHER: Final = 100
+_LINES: Final = 4 * TOGETHER
 
-PER_S: Final = Aim(least=1000)
-P99_MS: Final = {10: Aim(most=5), 50: Aim(most=20)}
-OF_ALONE: Final = Aim(most=1.3)
+# By whether reports go together.
+ECHOES: Final = {False: Aim(most=5.5), True: Aim(most=2.5)}
+OF_BEFORE: Final = Aim(least=2)
+P99_MS: Final = {10: Aim(most=5)}
+OF_ALONE: Final = {10: Aim(most=1.3)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +48,28 @@ class Extent:
     others: int
     rounds: int
     lives: int
-    # For each latency.
+    # For each latency, and for the echo.
     seconds: float
+    echo_s: float
 
 
 EXTENTS: Final = {
-    Scale.SHORT: Extent(others=50_000, rounds=2, lives=600, seconds=1.5),
-    Scale.FULL: Extent(others=1_000_000, rounds=3, lives=5_000, seconds=10),
+    Scale.SHORT: Extent(others=50_000, rounds=2, lives=600, seconds=1.5, echo_s=0.5),
+    Scale.FULL: Extent(others=1_000_000, rounds=3, lives=5_000, seconds=10, echo_s=1),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """The rate of lives that are created before, or meanwhile."""
+    """The rate of lives that are created before, or meanwhile, and whose reports go one by one, or together."""
 
     where: Where
     created_meanwhile: bool
+    together: bool
     per_s: float
     cpu_us: float
+    # Of an echo just before.
+    echo_us: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,57 +87,69 @@ class Delay:
 # --- Measuring -------------------------------------------------------------------------------------------------
 
 
-async def measure(scale: Scale) -> Measured:
+async def measure(course: Course) -> Measured:
     if not CLIENT.exists():
         return {"missing": "no Go to build the client with"}
-    extent = EXTENTS[scale]
-    async with _tables(extent.others) as tables:
-        throughputs = [
-            [
-                await one.throughput(extent.lives, created_meanwhile=meanwhile)
-                for meanwhile in (False, True)
-                for one in tables
-            ]
-            for _ in range(extent.rounds)
-        ]
-        sustained = statistics.median(one.per_s for one in _throughputs_of(throughputs, "alone", meanwhile=True))
+    extent = EXTENTS[course.scale]
+    async with _tables(extent.others, course.before) as tables, bare_echo() as echoing:
+        echo = Entrant("echo", echoing)
+        throughputs = [await _throughputs(tables, echo, extent) for _ in range(extent.rounds)]
+        sustained = statistics.median(one.per_s for one in _of(throughputs, "alone", meanwhile=True))
         delays = [
             [await one.delay(percent, sustained, extent.seconds) for percent in SHARES for one in tables]
             for _ in range(extent.rounds)
         ]
     return {
         **asdict(extent),
+        "before": course.before.commit if course.before else None,
         "sustained": sustained,
         "throughputs": [[asdict(one) for one in in_round] for in_round in throughputs],
         "delays": [[asdict(one) for one in in_round] for in_round in delays],
     }
 
 
+async def _throughputs(tables: Sequence["_Table"], echo: Entrant, extent: Extent) -> Sequence[Throughput]:
+    """Measure all in turns, each after an echo of its own."""
+    return [
+        await one.throughput(
+            extent.lives,
+            (await echo.run(ECHO_IN_FLIGHT, extent.echo_s)).cpu_us,
+            created_meanwhile=meanwhile,
+            together=together,
+        )
+        for meanwhile in (False, True)
+        for together in (False, True)
+        for one in tables
+        if not (together and one.where == "before")
+    ]
+
+
 class _Table:
     """A server, and callbacks that live on it."""
 
-    def __init__(self, where: Where, server: ServerProcess, service_id: str) -> None:
-        self._where = where
-        self._service_id = service_id
-        self._meter = Meter([server], None)
-        self._reached = ("-address", server.address, "-service", service_id)
+    def __init__(self, where: Where, contestant: Contestant) -> None:
+        self.where = where
+        self._contestant = contestant
+        self._meter = Meter([contestant.server], None)
         self.lives = 0
 
-    async def throughput(self, lives: int, *, created_meanwhile: bool) -> Throughput:
+    async def throughput(self, lives: int, echo_us: float, *, created_meanwhile: bool, together: bool) -> Throughput:
         if not created_meanwhile:
             await self._create("-batch", "100", "-count", str(lives // 100), "-duration", "5m")
         before = self._meter.read()
         async with asyncio.TaskGroup() as at_work:
-            tasks = [at_work.create_task(self._dial(lives))]
+            tasks = [at_work.create_task(self._dial(lives, together=together))]
             if created_meanwhile:
                 creating = self._create("-in-flight", CREATES_IN_FLIGHT, "-count", str(lives), "-duration", "5m")
                 tasks.append(at_work.create_task(creating))
         spent, measured = self._meter.read() - before, [task.result() for task in tasks]
         return Throughput(
-            where=self._where,
+            where=self.where,
             created_meanwhile=created_meanwhile,
+            together=together,
             per_s=lives / (max(one["ended"] for one in measured) - min(one["begun"] for one in measured)),
             cpu_us=spent.servers_s / lives * 1e6,
+            echo_us=echo_us,
         )
 
     async def delay(self, percent: int, sustained: float, seconds: float) -> Delay:
@@ -135,7 +159,7 @@ class _Table:
             dialling = at_work.create_task(self._dial(int(rate * seconds)))
         dialled = dialling.result()
         return Delay(
-            where=self._where,
+            where=self.where,
             percent=percent,
             leases=dialled["count"],
             earliest_us=dialled["min_us"],
@@ -144,28 +168,31 @@ class _Table:
         )
 
     async def _create(self, *flags: str) -> Mapping[str, Any]:
-        return await load_client("load", *self._reached, *flags)
+        return await load_client("load", *self._contestant.flags, *flags)
 
-    async def _dial(self, lives: int) -> Mapping[str, Any]:
+    async def _dial(self, lives: int, *, together: bool = False) -> Mapping[str, Any]:
         self.lives += lives
-        return await load_client("dial", *self._reached, "-count", str(lives))
+        how = ("-together", "-lines", str(_LINES)) if together else ()
+        return await load_client("dial", *self._contestant.flags, "-count", str(lives), *how)
 
 
 @asynccontextmanager
-async def _tables(others: int) -> AsyncIterator[Sequence[_Table]]:
-    """Run two servers, one without others that wait and one with; check at the end that all lives ended well."""
+async def _tables(others: int, before: Checkout | None) -> AsyncIterator[Sequence[_Table]]:
+    """Run servers as users do, without others that wait and with them; check at the end that all lives ended well."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=BUILD)))
-        files: Mapping[Where, Path] = {"alone": folder / "alone.db", "among others": folder / "others.db"}
+        files: dict[Where, Path] = {where: folder / f"{where}.db" for where in _OURS}
+        servers = {where: as_users_run_it(file) for where, file in files.items()}
+        if before is not None:
+            files["before"] = folder / "before.db"
+            servers["before"] = as_users_run_it(files["before"], python=before.python)
         await SqliteBacklog(others).fill(files["among others"])
-        tables: dict[Where, _Table] = {}
-        for where, file in files.items():
-            [server] = await stack.enter_async_context(serving(1, f"sqlite:///{file}", "--dialer", "none"))
-            tables[where] = _Table(where, server, await add_service(server))
-            await tables[where].throughput(200, created_meanwhile=True)  # to warm up
-        yield list(tables.values())
-        for where, file in files.items():
-            _check(file, tables[where].lives)
+        tables = [_Table(where, await stack.enter_async_context(server)) for where, server in servers.items()]
+        for one in tables:
+            await one.throughput(200, 0, created_meanwhile=True, together=False)  # to warm up
+        yield tables
+        for one in tables:
+            _check(files[one.where], one.lives)
 
 
 def _check(file: Path, lives: int) -> None:
@@ -185,15 +212,19 @@ def show(measured: Measured, plots: Plots) -> str:
     delays = [[Delay(**one) for one in in_round] for in_round in measured["delays"]]
     others, earliest_us = whole(measured["others"]), min(one.earliest_us for in_round in delays for one in in_round)
     early = "**Some were leased early.**" if earliest_us < 0 else "None was early"
+    before = f"*Before* is the code of `{measured['before']}`, alone and one by one. " if measured["before"] else ""
     return f"""
 A dialer over gRPC leases, reports DIALING, CONNECTED and ANSWERED for each call, and has all targets answer at once.
-With the create that makes five durable changes for each life, six where it waits for its due date. Medians of
-{measured["rounds"]} rounds, and in brackets the lowest and the highest.
+With the create that makes five durable changes for each life, six where it waits for its due date. Reports go one by
+one, each in a call of its own, or together, those of up to {TOGETHER} leases in a call of `ReportAttempts`. The server
+is as users run it, with identities and its HTTP port; its CPU is counted in echoes, measured just before with
+{ECHO_IN_FLIGHT} in flight. {before}Medians of {measured["rounds"]} rounds, and in brackets the lowest and the highest.
 
-{_throughputs(throughputs, measured["others"])}
+{_lives(throughputs, measured["others"])}
 
-From the due date to the arrival of the lease, while lives are created and led at random moments: at shares of the
-{whole(measured["sustained"])} lives/s of the second line, alone and among {others} others that wait in the same tables.
+From the due date to the arrival of the lease, while lives are created and led at random moments, with reports one by
+one: at shares of {whole(measured["sustained"])} lives/s, the rate of those that are created meanwhile and lived so
+alone. Here they are alone, and among {others} others that wait in the same tables.
 {early}: the first lease arrived {earliest_us:,.0f} µs after its due date.
 
 {plots.add("lives", _plot(delays, others), "Time from due date to lease, by load, alone and among others")}
@@ -202,37 +233,70 @@ From the due date to the arrival of the lease, while lives are created and led a
 """
 
 
-def _throughputs(rounds: Sequence[Sequence[Throughput]], others: int) -> str:
+def _lives(rounds: Sequence[Sequence[Throughput]], others: int) -> str:
     rows = []
-    for where, waiting in _WAITING.items():
-        for meanwhile in (False, True):
-            runs = _throughputs_of(rounds, where, meanwhile=meanwhile)
-            per_s = Spread.of([one.per_s for one in runs])
-            cpu = whole(statistics.median(one.cpu_us for one in runs))
-            created = "created meanwhile" if meanwhile else "created before"
-            rows.append([created, whole(others * waiting), per_s.show(0), PER_S.show(), PER_S.judge(per_s), cpu])
-    return table(["", "others waiting", "lives/s", "aim", "", "server CPU per life, µs"], rows)
+    for meanwhile in (False, True):
+        before = _of(rounds, "before", meanwhile=meanwhile)
+        for together in (False, True):
+            for where in _OURS:
+                runs = _of(rounds, where, meanwhile=meanwhile, together=together)
+                rows.append(
+                    [
+                        "created meanwhile" if meanwhile else "created before",
+                        "together" if together else "one by one",
+                        whole(others) if where == "among others" else 0,
+                        Spread.of([one.per_s for one in runs]).show(0),
+                        *_against_before(runs, before),
+                        whole(statistics.median(one.cpu_us for one in runs)),
+                        *_in_echoes(runs, None if meanwhile else ECHOES[together]),
+                    ]
+                )
+    head = ["reports", "others waiting", "lives/s", "÷ before", "aim", ""]
+    cpu = ["server CPU per life, µs", "÷ echo", "aim", ""]
+    return table(["", *head, *cpu], rows)
 
 
-def _throughputs_of(rounds: Sequence[Sequence[Throughput]], where: Where, *, meanwhile: bool) -> Sequence[Throughput]:
-    wanted = (where, meanwhile)
-    return [one for in_round in rounds for one in in_round if (one.where, one.created_meanwhile) == wanted]
+def _against_before(runs: Sequence[Throughput], before: Sequence[Throughput]) -> Sequence[str]:
+    if not before:
+        return "", "", ""
+    times = Spread.of_ratio([one.per_s for one in runs], [one.per_s for one in before])
+    return times.show(), OF_BEFORE.show(), OF_BEFORE.judge(times)
+
+
+def _in_echoes(runs: Sequence[Throughput], aim: Aim | None) -> Sequence[str]:
+    echoes = Spread.of([one.cpu_us / one.echo_us for one in runs])
+    return echoes.show(), *judged(aim, echoes)
+
+
+def _of(
+    rounds: Sequence[Sequence[Throughput]], where: Where, *, meanwhile: bool, together: bool = False
+) -> Sequence[Throughput]:
+    wanted = (where, meanwhile, together)
+    return [
+        one for in_round in rounds for one in in_round if (one.where, one.created_meanwhile, one.together) == wanted
+    ]
 
 
 def _delays(rounds: Sequence[Sequence[Delay]]) -> str:
     rows = []
     for percent in SHARES:
-        alone, among = (_delays_of(rounds, where, percent) for where in _WAITING)
+        alone, among, before = (_delays_of(rounds, where, percent) for where in (*_OURS, "before"))
         p50s = [Spread.of([one.p50_us / 1000 for one in runs]) for runs in (alone, among)]
         p99s = [Spread.of([one.p99_us / 1000 for one in runs]) for runs in (alone, among)]
         times = Spread.of_ratio([one.p99_us for one in among], [one.p99_us for one in alone])
-        shown = [f"{percent} %", *(spread.show(1) for spread in (*p50s, *p99s))]
-        if aim := P99_MS.get(percent):
-            rows.append([*shown, aim.show(), aim.judge(p99s[1]), times.show(), OF_ALONE.show(), OF_ALONE.judge(times)])
-        else:
-            rows.append([*shown, "", "", times.show(), "", ""])
+        rows.append(
+            [
+                f"{percent} %",
+                *(spread.show(1) for spread in p50s),
+                *(spread.show(1) for spread in p99s),
+                *judged(P99_MS.get(percent), p99s[1]),
+                times.show(),
+                *judged(OF_ALONE.get(percent), times),
+                Spread.of([one.p99_us / 1000 for one in before]).show(1) if before else "",
+            ]
+        )
     head = ["p50 alone", "p50 among others", "p99 alone", "p99 among others", "aim", "", "p99 ÷ alone", "aim", ""]
-    return table(["ms, by load", *head], rows)
+    return table(["ms, by load", *head, "p99 before"], rows)
 
 
 def _delays_of(rounds: Sequence[Sequence[Delay]], where: Where, percent: int) -> Sequence[Delay]:

@@ -6,6 +6,9 @@ from typing import Any, Final
 
 from bench.part import Part, Plots
 
+DOCS: Final = Path(__file__).parents[1] / "docs"
+FIGURES: Final = DOCS / "performance" / "figures.json"
+
 _HEAD: Final = """\
 <!-- Made by `make bench` from performance/figures.json. Do not edit. -->
 # How fast Ringback is

@@ -6,6 +6,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.checkout import Checkout
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -18,6 +20,15 @@ class Scale(Enum):
 
     SHORT = "short"
     FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a part is to measure."""
+
+    scale: Scale
+    # Is measured beside this code, where a part compares both.
+    before: Checkout | None = None
 
 
 class Plots:
@@ -40,6 +51,6 @@ class Part:
 
     name: str
     title: str
-    measure: Callable[[Scale], Awaitable[Measured]]
+    measure: Callable[[Course], Awaitable[Measured]]
     # Draws all it says from the figures, so that the page never says what was not measured.
     show: Callable[[Measured, Plots], str]

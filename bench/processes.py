@@ -35,23 +35,30 @@ class ServerProcess:
 
 @asynccontextmanager
 async def serving(
-    count: int, database: str, *options: str, environment: Mapping[str, str] | None = None
+    count: int,
+    database: str,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    python: str = sys.executable,
 ) -> AsyncIterator[Sequence[ServerProcess]]:
-    """Run this many servers on one database, as long as the block."""
+    """Run this many servers on one database, as long as the block; `python` is that of the code to be run."""
     listen = ("--listen", "127.0.0.1:0", "--log-level", "info", "--database", database)
     # What is measured may be more watchers on one address than are usual.
     command = ("ringback", "serve", *listen, "--limits", "off", *options)
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(listening(*command, environment=environment)) for _ in range(count)]
+        yield [
+            await stack.enter_async_context(listening(*command, environment=environment, python=python))
+            for _ in range(count)
+        ]
 
 
 @asynccontextmanager
 async def listening(
-    module: str, *arguments: str, environment: Mapping[str, str] | None = None
+    module: str, *arguments: str, environment: Mapping[str, str] | None = None, python: str = sys.executable
 ) -> AsyncIterator[ServerProcess]:
     """Run `python -m module`, which logs where it listens, as long as the block."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *arguments),
+        *(python, "-m", module, *arguments),
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, **(environment or {})},
     )

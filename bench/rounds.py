@@ -38,6 +38,13 @@ class Aim:
         return f"≥ {self.least:,g}" if self.least is not None else f"≤ {self.most:,g}"
 
     def judge(self, spread: Spread) -> str:
-        above = self.least is None or spread.median >= self.least
-        below = self.most is None or spread.median <= self.most
+        # As it is shown: 1.004 is not above 1.
+        median = round(spread.median, 2)
+        above = self.least is None or median >= self.least
+        below = self.most is None or median <= self.most
         return "reached" if above and below else "**not reached**"
+
+
+def judged(aim: Aim | None, spread: Spread) -> tuple[str, str]:
+    """Return the two cells of a table that tell the aim, and whether it is reached; empty where there is none."""
+    return (aim.show(), aim.judge(spread)) if aim else ("", "")

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bench.part import Measured, Part, Plots, Scale
-from bench.processes import BUILD, CLIENT, ServerProcess, add_service, listening, load_client, serving
+from bench.contestants import Contestant, as_users_run_it, bare_echo
+from bench.part import Course, Measured, Part, Plots, Scale
+from bench.processes import BUILD, CLIENT, load_client
 from bench.rounds import Spread
 from bench.scaling.load import requests
 from bench.tables import table
@@ -44,22 +45,21 @@ class Threads:
 # --- Measuring -------------------------------------------------------------------------------------------------
 
 
-async def measure(scale: Scale) -> Measured:
+async def measure(course: Course) -> Measured:
     if not CLIENT.exists():
         return {"missing": "no Go to build the client with"}
-    rounds, seconds = (3, 1.0) if scale is Scale.SHORT else (9, 2.0)
+    rounds, seconds = (3, 1.0) if course.scale is Scale.SHORT else (9, 2.0)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=BUILD)))
-        [ringback] = await stack.enter_async_context(serving(1, f"sqlite:///{folder / 'steps.db'}", "--dialer", "none"))
-        echo = await stack.enter_async_context(listening("bench.echo"))
-        service_id = await add_service(ringback)
-        for server in (echo, ringback):
-            await _threads(server, service_id, seconds=0.3)
+        ringback = await stack.enter_async_context(as_users_run_it(folder / "steps.db"))
+        echo = await stack.enter_async_context(bare_echo())
+        for one in (echo, ringback):
+            await _threads(one, seconds=0.3)
         return {
             "rounds": [
                 {
-                    "echo": asdict(await _threads(echo, service_id, seconds)),
-                    "ringback": asdict(await _threads(ringback, service_id, seconds)),
+                    "echo": asdict(await _threads(echo, seconds)),
+                    "ringback": asdict(await _threads(ringback, seconds)),
                     "steps_us": await _steps_us(),
                 }
                 for _ in range(rounds)
@@ -67,15 +67,13 @@ async def measure(scale: Scale) -> Measured:
         }
 
 
-async def _threads(server: ServerProcess, service_id: str, seconds: float) -> Threads:
-    before = _cpu_us(server.pid)
-    load = await load_client(
-        "load",
-        *("-address", server.address, "-service", service_id, "-due", "1h"),
-        *("-in-flight", str(IN_FLIGHT), "-duration", f"{seconds}s"),
-    )
-    spent = {thread: used - before.get(thread, 0) for thread, used in _cpu_us(server.pid).items()}
-    loop = spent.pop(server.pid)
+async def _threads(contestant: Contestant, seconds: float) -> Threads:
+    pid = contestant.server.pid
+    before = _cpu_us(pid)
+    flags = ("-due", "1h", "-in-flight", str(IN_FLIGHT), "-duration", f"{seconds}s")
+    load = await load_client("load", *contestant.flags, *flags)
+    spent = {thread: used - before.get(thread, 0) for thread, used in _cpu_us(pid).items()}
+    loop = spent.pop(pid)
     others = sorted((used / load["count"] for used in spent.values()), reverse=True)
     return Threads(loop / load["count"], others[0], sum(others[1:]))
 

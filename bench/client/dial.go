@@ -24,6 +24,7 @@ type dialing struct {
 	lines    chan struct{} // one token for each free line
 	services []string
 	wanted   int64
+	together bool               // what is reported of all leases of a poll
 	done     context.CancelFunc // ends the polls
 
 	group failing
@@ -32,16 +33,18 @@ type dialing struct {
 }
 
 // dial leases callbacks, has each call answered at once, and ends after `-count` lives. It does what
-// clients/python/dialer does: polls that can be repeated, DIALING, CONNECTED, and an outcome for each. It prints how
-// long after its due date each lease came, where there was one.
+// clients/python/dialer does: polls that can be repeated, DIALING, CONNECTED, and an outcome for each, one by one or
+// `-together`. It prints how long after its due date each lease came, where there was one.
 func dial(args []string) error {
 	flags := flag.NewFlagSet("dial", flag.ExitOnError)
 	address := flags.String("address", "", "HOST:PORT of the server")
 	service := flags.String("service", "", "UUID of the service to call for; all when empty")
 	polls := flags.Int("polls", 4, "that wait at a time")
 	lines := flags.Int("lines", 256, "calls at a time")
+	token := flags.String("token", "", "bearer token that goes with each call; none when empty")
 	limit := flags.Duration("limit", 5*time.Minute, "within which it has to be done")
 	d := &dialing{}
+	flags.BoolVar(&d.together, "together", false, "report of all leases of a poll in the same calls")
 	flags.Int64Var(&d.wanted, "count", 1, "lives to lead to their end")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -62,6 +65,7 @@ func dial(args []string) error {
 
 	ctx, cancel := context.WithTimeout(context.Background(), *limit)
 	defer cancel()
+	ctx = withToken(ctx, *token)
 	polling, done := context.WithCancel(ctx)
 	d.done, d.group.stop = done, cancel
 	begun := time.Now()
@@ -103,7 +107,12 @@ func (d *dialing) poll(ctx, polling context.Context) error {
 			if due := lease.GetCallback().GetCallbackRequest().GetDueDate(); due != nil {
 				d.late.add(arrival.Sub(due.AsTime()))
 			}
-			d.group.run(func() error { return d.call(ctx, lease.GetLeaseToken()) })
+			if !d.together {
+				d.group.run(func() error { return d.call(ctx, lease.GetLeaseToken()) })
+			}
+		}
+		if leases := leased.GetLeases(); d.together && len(leases) > 0 {
+			d.group.run(func() error { return d.callTogether(ctx, leases) })
 		}
 	}
 	return nil
@@ -130,22 +139,78 @@ func (d *dialing) takeLines(polling context.Context) (taken int) {
 
 // call has its target answer at once, and hang up.
 func (d *dialing) call(ctx context.Context, token string) error {
-	for _, progress := range []ringbackv1.AttemptProgress{
-		ringbackv1.AttemptProgress_ATTEMPT_PROGRESS_DIALING,
-		ringbackv1.AttemptProgress_ATTEMPT_PROGRESS_CONNECTED,
-	} {
-		report := &ringbackv1.ReportProgressRequest{LeaseToken: token, Progress: progress}
-		if _, err := d.client.ReportProgress(ctx, report); err != nil {
+	for _, progress := range steps {
+		if _, err := d.client.ReportProgress(ctx, progressOf(token, progress)); err != nil {
 			return err
 		}
 	}
-	report := &ringbackv1.ReportOutcomeRequest{LeaseToken: token, Outcome: ringbackv1.CallOutcome_CALL_OUTCOME_ANSWERED}
-	if _, err := d.client.ReportOutcome(ctx, report); err != nil {
+	if _, err := d.client.ReportOutcome(ctx, outcomeOf(token)); err != nil {
 		return err
 	}
-	d.lines <- struct{}{}
-	if d.ended.Add(1) == d.wanted {
-		d.done()
+	d.end(1)
+	return nil
+}
+
+// callTogether has the targets of all these leases answer at once, and hang up.
+func (d *dialing) callTogether(ctx context.Context, leases []*ringbackv1.Lease) error {
+	for _, progress := range steps {
+		err := d.report(ctx, leases, func(token string) *ringbackv1.AttemptReport {
+			return &ringbackv1.AttemptReport{Report: &ringbackv1.AttemptReport_Progress{Progress: progressOf(token, progress)}}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	err := d.report(ctx, leases, func(token string) *ringbackv1.AttemptReport {
+		return &ringbackv1.AttemptReport{Report: &ringbackv1.AttemptReport_Outcome{Outcome: outcomeOf(token)}}
+	})
+	if err != nil {
+		return err
+	}
+	d.end(len(leases))
+	return nil
+}
+
+// report makes one call of ReportAttempts, and fails when one of the reports is refused.
+func (d *dialing) report(
+	ctx context.Context, leases []*ringbackv1.Lease, of func(token string) *ringbackv1.AttemptReport,
+) error {
+	request := &ringbackv1.ReportAttemptsRequest{}
+	for _, lease := range leases {
+		request.Reports = append(request.Reports, of(lease.GetLeaseToken()))
+	}
+	response, err := d.client.ReportAttempts(ctx, request)
+	if err != nil {
+		return err
+	}
+	for _, result := range response.GetResults() {
+		if refused := result.GetError(); refused != nil {
+			return fmt.Errorf("a report was refused: %v", refused)
+		}
 	}
 	return nil
+}
+
+// end frees the lines of so many calls.
+func (d *dialing) end(calls int) {
+	for range calls {
+		d.lines <- struct{}{}
+	}
+	if d.ended.Add(int64(calls)) >= d.wanted {
+		d.done()
+	}
+}
+
+// steps are what a call is reported to have reached before its outcome.
+var steps = []ringbackv1.AttemptProgress{
+	ringbackv1.AttemptProgress_ATTEMPT_PROGRESS_DIALING,
+	ringbackv1.AttemptProgress_ATTEMPT_PROGRESS_CONNECTED,
+}
+
+func progressOf(token string, progress ringbackv1.AttemptProgress) *ringbackv1.ReportProgressRequest {
+	return &ringbackv1.ReportProgressRequest{LeaseToken: token, Progress: progress}
+}
+
+func outcomeOf(token string) *ringbackv1.ReportOutcomeRequest {
+	return &ringbackv1.ReportOutcomeRequest{LeaseToken: token, Outcome: ringbackv1.CallOutcome_CALL_OUTCOME_ANSWERED}
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -62,9 +61,7 @@ func load(args []string) error {
 
 	ctx, cancel := context.WithTimeout(context.Background(), l.duration+patience)
 	defer cancel()
-	if *token != "" {
-		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+*token)
-	}
+	ctx = withToken(ctx, *token)
 	if *rate > 0 {
 		err = l.atRate(ctx, *rate)
 	} else {

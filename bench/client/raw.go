@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
 )
 
 // dialRaw connects for calls that send []byte as it is and do not look at the answer: what a client does with
@@ -18,6 +20,14 @@ func dialRaw(address string, options ...grpc.DialOption) (*grpc.ClientConn, erro
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})),
 	}
 	return grpc.NewClient(address, append(ours, options...)...)
+}
+
+// withToken has a bearer token go with each call, unless it is empty.
+func withToken(ctx context.Context, token string) context.Context {
+	if token == "" {
+		return ctx
+	}
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 }
 
 type rawCodec struct{}

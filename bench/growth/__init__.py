@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from bench.growth import disk, startup
 from bench.growth.operations import Subject
 from bench.growth.page import show
-from bench.part import Measured, Part, Scale
+from bench.part import Course, Measured, Part, Scale
 from bench.processes import BUILD
 from bench.sqlite_backlog import SqliteBacklog
 
@@ -43,9 +43,9 @@ class _Database(NamedTuple):
     backlog: SqliteBacklog
 
 
-async def measure(scale: Scale) -> Measured:
+async def measure(course: Course) -> Measured:
     """Measure with the sizes in turn everywhere, so that whatever else the machine does meets all of them."""
-    extent = _EXTENTS[scale]
+    extent = _EXTENTS[course.scale]
     async with _filled(extent.sizes) as databases:
         return {
             "sizes": extent.sizes,

@@ -24,6 +24,7 @@ _STARTED_MS: Final = {1_000_000: Aim(most=500), 10_000_000: Aim(most=1000)}
 _FOR: Final[Mapping[str, str]] = {
     "callback": "the callback as JSON, and the columns that are searched for or checked",
     "event": "the entry of the log: the callback as it was then, for watchers; forgotten after a day",
+    "event_by_callback": "the history of a callback; forgotten with the log",
     "sqlite_autoindex_callback_1": "finding a callback by its id; the order of all lists",
     "callback_by_task": "creating twice makes one; finding a callback by its caller's own id",
     "callback_open_by_target": "one open callback per target, where a service wants that; lists by target",

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench.part import Measured, Scale
+from bench.part import Course, Measured, Scale
 from bench.peers.infrastructure import Environment, Infrastructure, lacking
 from bench.peers.peer import HERE, Peer, Setup, Work, contestants
 
@@ -64,9 +64,9 @@ class _Heat:
         }
 
 
-async def measure(scale: Scale) -> Measured:
+async def measure(course: Course) -> Measured:
     """Return all rounds of each contestant at each work; for those that could not be had, why."""
-    size = _SIZES[scale]
+    size = _SIZES[course.scale]
     absent: dict[str, str] = {}
     present: list[Peer] = []
     for peer in contestants():

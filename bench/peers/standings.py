@@ -9,6 +9,7 @@ from bench.rounds import Spread
 
 _RINGBACK_ON: Final = {"postgres": "ringback-postgres", "ringback-postgres": "ringback-postgres"}
 _RINGBACK: Final = "ringback"
+_RINGBACKS: Final = {_RINGBACK, *_RINGBACK_ON.values()}
 
 Round = Mapping[str, Any]
 # A figure of a round, and how many jobs the round had.
@@ -56,7 +57,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A contestant in one set-up at one work, under each load, and Ringback on the same kind of database."""
+    """A contestant in one set-up at one work, under each load, and Ringback on the same kind of database.
+
+    Of Ringback's set-ups the first that was measured counts.
+    """
 
     peer: Peer
     setup: Setup
@@ -69,7 +73,7 @@ class Standing:
 
     @property
     def is_ringback(self) -> bool:
-        return self.entries == self.ringback
+        return self.peer.name in _RINGBACKS
 
     def ratios(self, figure: Figure) -> Sequence[Spread | None]:
         """Return the ratios to Ringback under the same load; None where one of them has no figures."""
@@ -81,15 +85,17 @@ class Standing:
 def standings(entries: Sequence[Entry], peers: Sequence[Peer], work: Work) -> Sequence[Standing]:
     """Return a standing for each that was measured, in the order of `peers`."""
 
-    def of(peer: str, setup: str | None = None) -> Sequence[Entry]:
-        return [
-            entry
-            for entry in entries
-            if (entry.peer, entry.work) == (peer, work.value) and setup in {None, entry.setup}
-        ]
+    def of(peer: str, setup: str) -> Sequence[Entry]:
+        wanted = (peer, work.value, setup)
+        return [entry for entry in entries if (entry.peer, entry.work, entry.setup) == wanted]
 
+    ringback = {
+        peer.name: next((found for setup in peer.setups[work] if (found := of(peer.name, setup.setup))), [])
+        for peer in peers
+        if peer.name in _RINGBACKS
+    }
     return [
-        Standing(peer, setup, mine, of(_RINGBACK_ON.get(peer.infrastructure, _RINGBACK)))
+        Standing(peer, setup, mine, ringback[_RINGBACK_ON.get(peer.infrastructure, _RINGBACK)])
         for peer in peers
         for setup in peer.setups[work]
         if (mine := of(peer.name, setup.setup))

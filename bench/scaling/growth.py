@@ -40,6 +40,7 @@ _PAGE: Final = 50
 _SMALL_PAGE: Final = 4
 _LEASE: Final = timedelta(seconds=30)
 _FAR: Final = datetime(2100, 1, 1, tzinfo=UTC)
+_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 # Of a write-ahead log; what writes less than this writes nothing of its own.
 A_PAGE: Final = 1000
 # What is filled needs no log, and much memory for the indexes.
@@ -96,8 +97,8 @@ class Subject:
             "page of 50, the newest of all": lambda: self._store.list(CallbackFilter(), "", _PAGE),
             "page of 50, of a service and state that a quarter is in": lambda: self._store.list(of_half, "", _PAGE),
             f"page of {_SMALL_PAGE}, of one of 999 services": lambda: self._store.list(of_few, "", _SMALL_PAGE),
-            "next time": self._store.next_time,
-            "due: the first 100": lambda: self._store.due(_FAR, 100),
+            "what is to be done now: nothing": lambda: self._store.agenda(_LONG_AGO, _LONG_AGO, 100),
+            "what is to be done: the first 100 of each kind": lambda: self._store.agenda(_FAR, _LONG_AGO, 100),
             COUNTS[0]: self._store.open_by_service,
         }
 
@@ -211,10 +212,7 @@ _LEVELS: Final = [level.value for level in Priority]
 _ASKED: Final[dict[str, tuple[str, Sequence[Any]]]] = {
     "get": (reads.GET, ["x"]),
     "get by task": (reads.GET_BY_TASK, ["crm", "x"]),
-    "due": (reads.DUE, [2**60, 100]),
-    "expired": (reads.EXPIRED, [2**60, 100]),
-    "lapsed": (reads.LAPSED, [2**60, 100]),
-    "next time": (reads.NEXT_TIME, []),
+    "agenda": (reads.AGENDA, [2**60, 2**60, 100]),
     "moved by hours": (reads.MOVED_BY_HOURS, [service_id(0), "", 100]),
     "queued services": (reads.QUEUED_SERVICES, []),
     "queue": (reads.QUEUE, [service_id(0), 10, _LEVELS]),

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from bench.part import Measured, Part, Scale
+from bench.part import Course, Measured, Part, Scale
 from bench.processes import BUILD, CLIENT, Meter, ServerProcess, add_service, load_client, serving
 from bench.watches.encode_counts import encodes
 from bench.watches.figures import Backlog, Round, Single
@@ -49,10 +49,10 @@ EXTENTS: Final = {
 }
 
 
-async def measure(scale: Scale) -> Measured:
+async def measure(course: Course) -> Measured:
     if not CLIENT.exists():
         return {"missing": "no Go to build the client with"}
-    extent = EXTENTS[scale]
+    extent = EXTENTS[course.scale]
     rounds = [await _round(extent) for _ in range(extent.rounds)]
     return {
         **asdict(extent),

@@ -25,8 +25,8 @@ func ReasonOf(err error) ringbackv1.ErrorReason {
 	return ringbackv1.ErrorReason_ERROR_REASON_UNSPECIFIED
 }
 
-// ErrorOf returns the error of a batch item as the error that CreateCallback would have returned. It is nil for an item
-// that succeeded.
+// ErrorOf returns the error of an item of BatchCreateCallbacks or ReportAttempts as the error that a call for that item
+// alone would have returned. It is nil for an item that succeeded.
 func ErrorOf(item *ringbackv1.Error) error {
 	if item == nil {
 		return nil

@@ -81,7 +81,7 @@ class Play:
 
     async def lease(self, choice: int) -> None:
         await self._world.assigner.start()
-        await self._world.assigner._serve(LeaseRequest(dialer_id="test", max_leases=1 + choice % 3))
+        await self._world.serve(LeaseRequest(dialer_id="test", max_leases=1 + choice % 3))
 
     async def report(self, choice: int) -> None:
         held = await self._world.store.held_by("test")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ringback.cli.log import _Record
 from ringback.v1 import directory_service_pb2 as directory
 from tests.world.api import Api
 from tests.world.command_line import run
@@ -296,3 +298,18 @@ async def test_what_python_tells_by_itself_has_the_form_of_the_log() -> None:
     text = await logged(_ELSEWHERE, "text")
     assert len([line for line in text.splitlines() if LINE.fullmatch(line)]) == len(told)
     assert all(line.startswith("    ") for line in text.splitlines() if not LINE.fullmatch(line))
+
+
+@pytest.mark.parametrize("args", [(), ("a",), ("a", 1), ({"a": 1},), ({},), (["a"],)])
+def test_a_record_says_what_any_other_would(args: tuple[Any, ...]) -> None:
+    """It leaves out where it was made, which no line has."""
+    text = {0: "100 %", 1: "%s"}.get(len(args), "%s %d")
+    if args and args[0] == {"a": 1}:
+        text = "%(a)d"
+    arguments = ("some.name", logging.WARNING, "file.py", 7, text, args, None, "function")
+    ours, usual = _Record(*arguments), logging.LogRecord(*arguments)
+    assert ours.getMessage() == usual.getMessage()
+    assert (ours.name, ours.levelname, ours.levelno) == (usual.name, usual.levelname, usual.levelno)
+    assert ours.created <= usual.created
+    assert 0 <= ours.msecs < 1000
+    assert {name for name in vars(usual) if not hasattr(ours, name)} == set()

@@ -136,9 +136,9 @@ class Scene:
             self.store,  # type: ignore[arg-type]
             world.directory,
             world.clock,
-            world.feed,
             world.dial_policy,
-            world.recent_dials,
+            world.decisions,
+            world.calls,
         )
         tools = CallTools(
             leases=self.leases,

@@ -3,8 +3,9 @@
     python tests/hunts/dialer.py PORT NAME SEED SERVICE_ID...
 
 It phones nobody. It declines calls, goes away in the middle of a poll, falls silent until its leases have lapsed
-and then reports all the same, and repeats itself. It prints on standard output, a line of JSON each, what it was
-allowed to do, and every response that the contract does not allow. SIGTERM lets it finish its calls.
+and then reports all the same, and repeats itself. What half of its calls report goes together. It prints on standard
+output, a line of JSON each, what it was allowed to do, and every response that the contract does not allow. SIGTERM
+lets it finish its calls.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ from ringback.v1 import dialer_service_pb2 as pb
 from ringback.v1.error_reason_pb2 import ErrorReason
 from tests.hunts.calls import connect, insist
 from tests.hunts.checker import CANCELLED, EXPIRED, OFFERED
+from tests.hunts.joint_reports import JointReports, ReportTurnedDown
 from tests.world.api import Api, by_id, refusal_of
 
 LEASE_S: Final = 5
@@ -50,6 +52,7 @@ _LONG_CALLS: Final = 0.004
 _REPEATS: Final = 0.1
 _CONTRADICTS: Final = 0.05
 _VANISHES: Final = 0.05
+_JOINS: Final = 0.5
 
 # Before the target has answered, and after.
 _UNANSWERED: Final = {
@@ -83,6 +86,7 @@ class Dialer:
         self._name = name
         self._service_ids = service_ids
         self._dice = dice
+        self._joint = JointReports(api, dice)
         self._calls: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
 
@@ -105,7 +109,8 @@ class Dialer:
             await asyncio.wait(self._calls)
 
     def _begin(self, lease: pb.Lease) -> None:
-        call = asyncio.create_task(Call(self._api, lease, self._dice).make())
+        joint = self._joint if self._dice.random() < _JOINS else None
+        call = asyncio.create_task(Call(self._api, joint, lease, self._dice).make())
         self._calls.add(call)
         call.add_done_callback(self._end)
 
@@ -155,8 +160,10 @@ class Dialer:
 class Call:
     """What this dialer does with one lease."""
 
-    def __init__(self, api: Api, lease: pb.Lease, dice: random.Random) -> None:
+    def __init__(self, api: Api, joint: JointReports | None, lease: pb.Lease, dice: random.Random) -> None:
         self._api = api
+        # Its reports go together with those of other calls, if so.
+        self._joint = joint
         self._token = lease.lease_token
         self._callback_id = lease.callback.callback_id
         self._dice = dice
@@ -167,8 +174,10 @@ class Call:
     async def make(self) -> None:
         try:
             await self._make()
-        except grpc.aio.AioRpcError as error:
+        except ReportTurnedDown as error:
             await self._judge(error)
+        except grpc.aio.AioRpcError as error:
+            tell("finding", f"{self._callback_id}: {error.code().name} {error.details()}")
 
     async def _make(self) -> None:
         if self._now_and_then(_DECLINES):
@@ -192,32 +201,43 @@ class Call:
     # --- What it reports -----------------------------------------------------------------------------------------
 
     async def _report(self, progress: "pb.AttemptProgress.ValueType") -> cb.Callback:
-        request = pb.ReportProgressRequest(lease_token=self._token, progress=progress)
-        response = await insist(self._api.dialers.ReportProgress, request)
+        report = pb.AttemptReport(progress=pb.ReportProgressRequest(lease_token=self._token, progress=progress))
+        result = await self._send(report)
         if self._now_and_then(_REPEATS):
-            response = await insist(self._api.dialers.ReportProgress, request)
-        return response.callback
+            result = await self._send(report)
+        return result.callback
 
     async def _end(self, outcome: "cb.CallOutcome.ValueType") -> None:
-        request = pb.ReportOutcomeRequest(lease_token=self._token, outcome=outcome)
-        response = await insist(self._api.dialers.ReportOutcome, request)
-        if outcome not in [attempt.outcome for attempt in response.callback.attempts]:
+        report = pb.AttemptReport(outcome=pb.ReportOutcomeRequest(lease_token=self._token, outcome=outcome))
+        result = await self._send(report)
+        if outcome not in [attempt.outcome for attempt in result.callback.attempts]:
             tell("finding", f"{self._callback_id}: the outcome {outcome} was taken, and not recorded")
-        if self._now_and_then(_REPEATS):
-            again = await insist(self._api.dialers.ReportOutcome, request)
-            if not again.replayed:
-                tell("finding", f"{self._callback_id}: the outcome {outcome} was taken twice")
+        if self._now_and_then(_REPEATS) and not (await self._send(report)).replayed:
+            tell("finding", f"{self._callback_id}: the outcome {outcome} was taken twice")
         if self._now_and_then(_CONTRADICTS):
             await self._contradict(outcome)
 
+    async def _send(self, report: pb.AttemptReport) -> pb.AttemptReportResult:
+        """Report it together with others, or alone; return what became of it. Raise `ReportTurnedDown`."""
+        if self._joint is not None:
+            return await self._joint.report(report)
+        try:
+            if report.HasField("progress"):
+                progress = await insist(self._api.dialers.ReportProgress, report.progress)
+                return pb.AttemptReportResult(callback=progress.callback)
+            ended = await insist(self._api.dialers.ReportOutcome, report.outcome)
+            return pb.AttemptReportResult(callback=ended.callback, replayed=ended.replayed)
+        except grpc.aio.AioRpcError as error:
+            raise ReportTurnedDown(refusal_of(error), error.details() or "") from error
+
     async def _contradict(self, outcome: "cb.CallOutcome.ValueType") -> None:
         other = cb.CALL_OUTCOME_BUSY if outcome != cb.CALL_OUTCOME_BUSY else cb.CALL_OUTCOME_ANSWERED
-        request = pb.ReportOutcomeRequest(lease_token=self._token, outcome=other)
+        report = pb.AttemptReport(outcome=pb.ReportOutcomeRequest(lease_token=self._token, outcome=other))
         try:
-            await insist(self._api.dialers.ReportOutcome, request)
-        except grpc.aio.AioRpcError as error:
-            if (reason := refusal_of(error).reason) != "OUTCOME_CONFLICT":
-                tell("finding", f"{self._callback_id}: a second outcome was refused with {reason}")
+            await self._send(report)
+        except ReportTurnedDown as error:
+            if error.reason != "OUTCOME_CONFLICT":
+                tell("finding", f"{self._callback_id}: a second outcome was refused with {error.reason}")
         else:
             tell("finding", f"{self._callback_id}: after the outcome {outcome} another one was taken")
 
@@ -226,8 +246,8 @@ class Call:
         await insist(self._api.dialers.ReleaseLeases, request)
         try:
             await self._report(pb.ATTEMPT_PROGRESS_DIALING)
-        except grpc.aio.AioRpcError as error:
-            if refusal_of(error).reason not in _LOST:
+        except ReportTurnedDown as error:
+            if error.reason not in _LOST:
                 raise
         else:
             tell("finding", f"{self._callback_id} could be dialled after its lease was given back")
@@ -249,12 +269,11 @@ class Call:
 
     # --- What it is told -----------------------------------------------------------------------------------------
 
-    async def _judge(self, error: grpc.aio.AioRpcError) -> None:
-        reason = refusal_of(error).reason
-        if reason in _LOST:
-            await self._judge_loss(reason)
+    async def _judge(self, error: ReportTurnedDown) -> None:
+        if error.reason in _LOST:
+            await self._judge_loss(error.reason)
         else:
-            tell("finding", f"{self._callback_id}: {error.code().name} {reason} {error.details()}")
+            tell("finding", f"{self._callback_id}: {error}")
 
     async def _judge_loss(self, reason: str) -> None:
         """Check that the lease has run out, or that it was lost because its callback was ended."""

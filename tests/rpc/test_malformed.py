@@ -126,6 +126,22 @@ OTHER_CALLS: list[tuple[str, Call, grpc.StatusCode, str, tuple[str, ...]]] = [
         ("requests",),
     ),
     (
+        "a call with no reports",
+        lambda api: api.dialers.ReportAttempts(dialer_pb.ReportAttemptsRequest()),
+        INVALID,
+        "INVALID_FIELD",
+        ("reports",),
+    ),
+    (
+        "a call with 1001 reports",
+        lambda api: api.dialers.ReportAttempts(
+            dialer_pb.ReportAttemptsRequest(reports=[dialer_pb.AttemptReport()] * 1001)
+        ),
+        INVALID,
+        "INVALID_FIELD",
+        ("reports",),
+    ),
+    (
         "a batch of 1001",
         lambda api: api.callbacks.BatchCreateCallbacks(
             pb.BatchCreateCallbacksRequest(requests=[pb.CreateCallbackRequest()] * 1001)

@@ -4,7 +4,7 @@ import asyncio
 import random
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
+from ringback.domain.errors import AttemptNotStarted, LeaseExpired, LeaseRefused, LeaseSuperseded, OutcomeConflict
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as callbacks_pb
 from ringback.v1 import dialer_service_pb2 as pb
@@ -20,7 +21,7 @@ from tests.simulation.callers import insist
 from tests.simulation.chance import Weather
 from tests.simulation.network import Network, Refused, Unreachable
 from tests.simulation.phones import Phones, Ringing
-from tests.world.api import by_id
+from tests.world.api import by_id, refusal_in
 
 R = TypeVar("R", bound=Message)
 
@@ -40,6 +41,12 @@ _ENDS: Final = {
     cb.CALL_OUTCOME_INVALID_NUMBER: 1,
 }
 _LOST: Final = frozenset({"LEASE_EXPIRED", "LEASE_SUPERSEDED"})
+_REFUSALS: Final[Mapping[str, type[LeaseRefused]]] = {
+    "LEASE_EXPIRED": LeaseExpired,
+    "LEASE_SUPERSEDED": LeaseSuperseded,
+    "ATTEMPT_NOT_STARTED": AttemptNotStarted,
+    "OUTCOME_CONFLICT": OutcomeConflict,
+}
 
 
 class Dialer:
@@ -66,6 +73,8 @@ class Dialer:
         self.dice = dice
         self.weather = weather
         self._name = name
+        # Every other dialer has what it reports in calls of ReportAttempts.
+        self.reports_together = int(name[1:]) % 2 == 1
         self._calls: dict[asyncio.Task[None], None] = {}
         self._polling: asyncio.Task[None] | None = None
 
@@ -241,22 +250,31 @@ class Call:
 
     async def _report(self, progress: "pb.AttemptProgress.ValueType") -> cb.Callback:
         request = pb.ReportProgressRequest(lease_token=self._token, progress=progress)
+        together = pb.ReportAttemptsRequest(reports=[pb.AttemptReport(progress=request)] * 2, include_callbacks=True)
         begun_s = _now()
         while True:
             try:
-                response = await self._dialer.network.call("report_progress", request, pb.ReportProgressResponse)
+                if self._dialer.reports_together:
+                    response = await self._dialer.network.call("report_attempts", together, pb.ReportAttemptsResponse)
+                    callback = [_taken(result) for result in response.results][-1].callback
+                else:
+                    alone = await self._dialer.network.call("report_progress", request, pb.ReportProgressResponse)
+                    callback = alone.callback
             except Unreachable:
                 self._check_time()
                 await asyncio.sleep(self._dice.uniform(0.05, 0.5))
                 continue
             # It extends the lease when it is taken for the first time, which may be that of a response that was lost.
             self._keep_until(begun_s + _LEASE_S - _MARGIN_S)
-            self._dialer.returned.append(response.callback)
+            self._dialer.returned.append(callback)
             if self._dice.random() >= _REPEATS:
-                return response.callback
+                return callback
 
     async def _end(self, outcome: "cb.CallOutcome.ValueType") -> None:
         request = pb.ReportOutcomeRequest(lease_token=self._token, outcome=outcome)
+        if self._dialer.reports_together:
+            await self._end_together(request)
+            return
         response = await self._dialer.insist("report_outcome", request, pb.ReportOutcomeResponse)
         self._dialer.returned.append(response.callback)
         self._dialer.ends[cb.CallOutcome.Name(outcome).removeprefix("CALL_OUTCOME_")] += 1
@@ -266,6 +284,23 @@ class Call:
             again = await self._dialer.insist("report_outcome", request, pb.ReportOutcomeResponse)
             if not again.replayed:
                 self._dialer.findings.append(f"{self._callback.callback_id}: an outcome was taken twice")
+
+    async def _end_together(self, report: pb.ReportOutcomeRequest) -> None:
+        """Report the outcome twice in one call."""
+        request = pb.ReportAttemptsRequest(reports=[pb.AttemptReport(outcome=report)] * 2, include_callbacks=True)
+        response = await self._dialer.insist("report_attempts", request, pb.ReportAttemptsResponse)
+        _, again = (_taken(result) for result in response.results)
+        self._dialer.returned.append(again.callback)
+        self._dialer.ends[cb.CallOutcome.Name(report.outcome).removeprefix("CALL_OUTCOME_")] += 1
+        if not again.replayed or report.outcome not in [attempt.outcome for attempt in again.callback.attempts]:
+            self._dialer.findings.append(f"{self._callback.callback_id}: an outcome was taken twice, or not recorded")
+
+
+def _taken(result: pb.AttemptReportResult) -> pb.AttemptReportResult:
+    """Raise `Refused` for a report that was not taken."""
+    if result.HasField("error"):
+        raise Refused(_REFUSALS[refusal_in(result.error).reason]("", result.error.message))
+    return result
 
 
 class Fleet:

@@ -3,6 +3,7 @@
 Each is a few lines, as a careless change would be, and most are right most of the time.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -22,9 +23,9 @@ from ringback.domain.planning import plan
 from ringback.domain.priority import FRESH_ROUND
 from ringback.domain.retry import retry_delay
 from ringback.domain.service import Service
-from ringback.ports.values import LoggedEvent
+from ringback.ports.values import Agenda, LoggedEvent
 from ringback.storage.body import write_json
-from ringback.storage.sqlite import change
+from ringback.storage.sqlite import change, changed_rows
 from ringback.storage.sqlite import store as sqlite_store
 from ringback.storage.store import SqlStore
 from tests.simulation import disk
@@ -105,13 +106,14 @@ def _lose_cancels(patch: pytest.MonkeyPatch) -> None:
 
 def _compare_no_revisions(patch: pytest.MonkeyPatch) -> None:
     """Store a change whatever has become of the callback since it was read."""
-    update_of = change._update_of
+    compared = re.compile(r"revision = (\S+) AND lease_expire_us IS (\S+)")
+    for name in ("_update_of", "_update_many_of"):
+        update_of = getattr(changed_rows, name)
 
-    def blind(names: tuple[str, ...], *, is_counted: bool) -> str:
-        statement = update_of(names, is_counted=is_counted)
-        return statement.replace("revision = ? AND lease_expire_us IS ?", "? > 0 AND coalesce(?, 1) > 0")
+        def blind(*rows: Any, update_of: Callable[..., str] = update_of, is_counted: bool) -> str:
+            return compared.sub(r"coalesce(\1, \2, 1) > 0", update_of(*rows, is_counted=is_counted))
 
-    patch.setattr(change, "_update_of", blind)
+        patch.setattr(changed_rows, name, blind)
 
 
 def _run_ahead_with_tokens(patch: pytest.MonkeyPatch) -> None:
@@ -142,20 +144,22 @@ def _exceed_capacity(patch: pytest.MonkeyPatch) -> None:
 def _never_lapse(patch: pytest.MonkeyPatch) -> None:
     """Let no lease be over."""
 
-    async def none(_: object, now: datetime, limit: int) -> Sequence[Callback]:
-        return ()
+    agenda = SqlStore.agenda
 
-    patch.setattr(SqlStore, "lapsed", none)
+    async def patient(store: SqlStore[Any, Any], now: datetime, lapse_time: datetime, limit: int) -> Agenda:
+        return replace(await agenda(store, now, lapse_time, limit), lapsed=())
+
+    patch.setattr(SqlStore, "agenda", patient)
 
 
 def _lapse_early(patch: pytest.MonkeyPatch) -> None:
     """Take leases for over while their dialers rely on them."""
-    lapsed = SqlStore.lapsed
+    agenda = SqlStore.agenda
 
-    async def impatient(store: SqlStore[Any, Any], now: datetime, limit: int) -> Sequence[Callback]:
-        return await lapsed(store, now + timedelta(seconds=4), limit)
+    async def impatient(store: SqlStore[Any, Any], now: datetime, lapse_time: datetime, limit: int) -> Agenda:
+        return await agenda(store, now, lapse_time + timedelta(seconds=4), limit)
 
-    patch.setattr(SqlStore, "lapsed", impatient)
+    patch.setattr(SqlStore, "agenda", impatient)
 
 
 def _forget_request_ids(patch: pytest.MonkeyPatch) -> None:

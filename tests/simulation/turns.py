@@ -7,6 +7,7 @@ the grants that follow with its own.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ringback.domain.callback import IN_PROGRESS, Callback, State
@@ -35,8 +36,9 @@ _CALLING: Final = frozenset({State.DIALING, State.CONNECTED, State.CANCELLING})
 class Group(NamedTuple):
     """What one poll was granted of one service in one transaction, in order."""
 
-    before: Sequence[Callback]
     after: Sequence[Callback]
+    # What came to the queue just before, in the same transaction: by the same write, or by another one.
+    arrived: Sequence[Callback]
 
 
 class RoundRobin:
@@ -124,23 +126,38 @@ class Referee:
             lease = event.callback.lease
             groups.setdefault((event.callback.service_id, lease.dialer_id, lease.request_id), []).append(event)
         for events in groups.values():
-            yield Group([e.previous for e in events if e.previous is not None], [e.callback for e in events])
+            arrived = self._arrived(commit, events[0])
+            yield Group([e.callback for e in events], [e.callback for e in arrived])
+
+    def _arrived(self, commit: Commit, granted: LoggedEvent) -> Iterator[LoggedEvent]:
+        for number in range(granted.number - 1, commit.first - 1, -1):
+            event = self._events.get(number)
+            if event is None or event.callback.service_id != granted.callback.service_id:
+                return
+            if event.callback.state is not State.QUEUED or event.previous is None:
+                return
+            if event.previous.state is not State.SCHEDULED:
+                return
+            yield event
 
     def _judge(self, group: Group, look: QueueRead) -> Iterator[str]:
         self._replay(look.number)
         assert look.service is not None
         service = read_service(look.service)
-        waiting = self._lines(group, look)
         occupied = sum(c.service_id == service.service_id and c.state in IN_PROGRESS for c in self._callbacks.values())
         free = (0 if service.paused else service.max_concurrent_calls) - occupied
         if len(group.after) > free:
             yield f"{_names(group.after)} were granted, and {free} places were free"
-        expected = self._draw(service, waiting, len(group.after))
-        if [c.callback_id for c in expected] != [c.callback_id for c in group.after]:
+        granted, before = [c.callback_id for c in group.after], deepcopy(self._robins[service.service_id])
+        expected = self._draw(service, self._lines(group, look, group.arrived), len(granted))
+        if group.arrived and [c.callback_id for c in expected] != granted:
+            self._robins[service.service_id] = before  # they came by a write of their own
+            expected = self._draw(service, self._lines(group, look, ()), len(granted))
+        if [c.callback_id for c in expected] != granted:
             yield f"{_names(group.after)} were granted after event {look.number}, next were {_names(expected)}"
 
-    def _lines(self, group: Group, look: QueueRead) -> dict[Priority, list[Callback]]:
-        """Return what can be granted, as deep as the server looked, in order."""
+    def _lines(self, group: Group, look: QueueRead, arrived: Sequence[Callback]) -> dict[Priority, list[Callback]]:
+        """Return what can be granted, as deep as the server looked, with what has arrived, in order."""
         service_id, now = group.after[0].service_id, time_of(look.now_us)
         in_use = {c.phone for c in self._callbacks.values() if c.state in IN_PROGRESS}
         free = [
@@ -151,13 +168,17 @@ class Referee:
             and callback.phone not in in_use
             and not (callback.phone in self._kept and now < self._kept[callback.phone])
         ]
-        free.sort(key=lambda callback: (callback.ready_time, callback.callback_id))
+        free.sort(key=_place)
         lines: dict[Priority, list[Callback]] = {}
         for callback in free:
+            line = lines.setdefault(Priority(callback.request.priority), [])
+            if len(line) < look.depth:
+                line.append(callback)
+        for callback in arrived:
             lines.setdefault(Priority(callback.request.priority), []).append(callback)
         granted_at = group.after[0].update_time
         return {
-            level: [callback for callback in line[: look.depth] if callback.expire_time > granted_at]
+            level: sorted((callback for callback in line if callback.expire_time > granted_at), key=_place)
             for level, line in lines.items()
         }
 
@@ -190,6 +211,10 @@ class Referee:
                 assert lease.ring_timeout is not None
                 until = last.end_time + lease.ring_timeout
                 self._kept[callback.phone] = max(until, self._kept.get(callback.phone, until))
+
+
+def _place(callback: Callback) -> tuple["datetime", str]:
+    return callback.ready_time, callback.callback_id
 
 
 def _names(callbacks: Sequence[Callback]) -> str:

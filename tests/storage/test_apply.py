@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import Callback, State
 from ringback.domain.events import BecameDue, LeaseReleased
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.lifecycle import after
@@ -18,7 +18,7 @@ from ringback.domain.service import Service
 from ringback.domain.update import RequestUpdate
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.ports.store import Store
-from ringback.ports.values import Change, EventKind, Extension
+from ringback.ports.values import Change, DialOuts, EventKind, Extension
 from tests.world.samples import (
     NOW,
     OTHER_SERVICE,
@@ -164,6 +164,47 @@ async def test_rivals_win_in_turn(store: Store) -> None:
     assert sum(isinstance(result, RevisionConflict) for result in results) == 19
 
 
+async def test_each_of_many_groups_is_stored_for_itself(store: Store) -> None:
+    fresh, stale, other, dialing = new(), new(), new(), dial(offer(new()))
+    await store.create([fresh, stale, other, dialing])
+    await store.apply([Change(stale, cancel(stale))])
+    connected = replace(connect(offer(new())), callback_id=dialing.callback_id, revision=dialing.revision + 1)
+    completed = after(connected, ending(Outcome.ANSWERED))
+    told: list[tuple[Callback | None, Callback]] = []
+    store.listen(lambda before, after: told.append((before, after)))
+
+    groups = [
+        changes(fresh, cancel(fresh)),
+        changes(stale, offer(stale)),
+        [*changes(other, cancel(other)), *changes(stale, cancel(stale))],
+        changes(dialing, connected, completed),
+    ]
+    kept, first, second, life = await store.apply_many(groups)
+
+    assert (kept, life) == (None, None)
+    assert [refusal.callback_ids for refusal in (first, second) if isinstance(refusal, RevisionConflict)] == [
+        {stale.callback_id},
+        {stale.callback_id},
+    ]
+    assert [await store.get(c.callback_id) for c in (fresh, other, dialing)] == [cancel(fresh), other, completed]
+    assert [e.callback for e in await store.events(5, 10)] == [cancel(fresh), connected, completed]
+    assert told == [(fresh, cancel(fresh)), (dialing, connected), (connected, completed)]
+
+
+async def test_the_dial_outs_of_one_group_count_for_the_next(store: Store) -> None:
+    """Both were decided by no dial-out to the number; the second is to be decided again."""
+    first, second = (offer(new(target=f"tel:+4930123456;ext={n}")) for n in (1, 2))
+    await store.create([first, second])
+
+    kept, refused = await store.apply_many(
+        [[Change(c, dial(c), dial_outs=DialOuts(NOW - seconds(60), 0))] for c in (first, second)]
+    )
+
+    assert kept is None
+    assert isinstance(refused, RevisionConflict)
+    assert await store.get(second.callback_id) == second
+
+
 async def test_nothing_to_apply(store: Store) -> None:
     await store.apply([])
     assert (await store.history()).newest == 0
@@ -236,6 +277,18 @@ async def test_a_turn_is_stored_with_its_grants(store: Store) -> None:
     queue = await store.queue(SERVICE.service_id, 1, NOW)
     assert queue is not None
     assert queue.turn == Turn(SERVICE.service_id, CREDITS, 1)
+
+
+async def test_what_comes_to_the_queue_can_be_granted_by_the_same_write(store: Store) -> None:
+    waiting = new(due_date=NOW + seconds(10))
+    queued = after(waiting, BecameDue(at=NOW + seconds(10)))
+    leased = offer(queued)
+    await store.create([waiting])
+
+    await store.apply([Change(waiting, queued), Change(queued, leased)], Turn(SERVICE.service_id, CREDITS, 1))
+
+    assert await store.get(waiting.callback_id) == leased
+    assert [e.callback.state for e in await store.events(0, 10)] == [State.SCHEDULED, State.QUEUED, State.OFFERED]
 
 
 @pytest.mark.parametrize("revision", [1, 3])

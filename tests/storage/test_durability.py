@@ -40,7 +40,7 @@ async def everything(store: Store) -> list[object]:
         await store.history(),
         (await store.services()).services,
         await store.queue(SERVICE.service_id, 10, NOW),
-        await store.next_time(),
+        await store.agenda(NOW, NOW, 10),
     ]
 
 
@@ -139,7 +139,7 @@ async def test_a_closed_store_is_unavailable(database: Database) -> None:
         store.delete_service(SERVICE.service_id, 1),
         store.get("x"),
         store.list(MATCH_ALL, "", 1),
-        store.next_time(),
+        store.agenda(NOW, NOW, 10),
         store.events(0, 1),
         events_after(store, 0),
     ):

@@ -168,7 +168,7 @@ async def update(world: World, callback: Callback, values: dict[str, Any]) -> No
 
 async def grant(world: World) -> Sequence[Callback]:
     await world.assigner.start()
-    return await world.assigner._serve(LeaseRequest(dialer_id="test", duration=seconds(60)))
+    return await world.serve(LeaseRequest(dialer_id="test", duration=seconds(60)))
 
 
 async def dial(world: World, leased: Callback) -> Callback | LeaseExpired:

@@ -1,5 +1,6 @@
 """Contract: the queries of the scheduler, and the dispatcher's about a queue."""
 
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -8,7 +9,7 @@ from ringback.domain.callback import Callback, State
 from ringback.domain.priority import FRESH_ROUND, Priority
 from ringback.domain.queue import Turn
 from ringback.ports.store import Store
-from ringback.ports.values import LevelCount, LineHeads, OpenByService
+from ringback.ports.values import Agenda, LevelCount, LineHeads, OpenByService
 from tests.world.samples import (
     NOW,
     OTHER_SERVICE,
@@ -33,6 +34,10 @@ def moved_by_hours(delay_s: float, **fields: Any) -> Callback:
     return replace(waiting, next_attempt_time=waiting.ready_time + seconds(3600))
 
 
+async def agenda(store: Store, now: datetime = NOW, limit: int = 10) -> Agenda:
+    return await store.agenda(now, now, limit)
+
+
 # --- Time ----------------------------------------------------------------------------------------------------
 
 
@@ -40,16 +45,16 @@ async def test_due_tells_what_is_scheduled_until_now_earliest_first(store: Store
     late, early, ahead = scheduled(20), scheduled(10), scheduled(20.000001)
     await store.create([late, early, ahead, *(c for c in every_state() if c.state.name != "SCHEDULED")])
 
-    assert await store.due(NOW + seconds(20), 10) == [early, late]
-    assert await store.due(NOW + seconds(20), 1) == [early]
-    assert await store.due(NOW, 10) == []
+    assert (await agenda(store, NOW + seconds(20), 10)).due == [early, late]
+    assert (await agenda(store, NOW + seconds(20), 1)).due == [early]
+    assert (await agenda(store, NOW, 10)).due == []
 
 
 async def test_due_goes_by_the_next_attempt(store: Store) -> None:
     waiting = moved_by_hours(10)
     await store.create([waiting])
-    assert await store.due(NOW + seconds(3609), 10) == []
-    assert await store.due(NOW + seconds(3610), 10) == [waiting]
+    assert (await agenda(store, NOW + seconds(3609), 10)).due == []
+    assert (await agenda(store, NOW + seconds(3610), 10)).due == [waiting]
 
 
 async def test_expired_tells_what_nobody_was_dialled_for_in_time(store: Store) -> None:
@@ -63,30 +68,41 @@ async def test_expired_tells_what_nobody_was_dialled_for_in_time(store: Store) -
     ]
     await store.create([queued, waiting, offered, in_time, *too_late])
 
-    assert await store.expired(NOW + seconds(20), 10) == [waiting, offered, queued]
-    assert await store.expired(NOW + seconds(20), 2) == [waiting, offered]
+    assert (await agenda(store, NOW + seconds(20), 10)).expired == [waiting, offered, queued]
+    assert (await agenda(store, NOW + seconds(20), 2)).expired == [waiting, offered]
 
 
 async def test_next_time_is_the_first_of_all(store: Store) -> None:
-    assert await store.next_time() is None
+    assert (await agenda(store)).next_time is None
     queued = new(expire_time=NOW + seconds(300))
     await store.create([queued])
-    assert await store.next_time() == NOW + seconds(300)
+    assert (await agenda(store)).next_time == NOW + seconds(300)
     await store.create([scheduled(200)])
-    assert await store.next_time() == NOW + seconds(200)
+    assert (await agenda(store)).next_time == NOW + seconds(200)
     await store.create([offer(new(), duration=seconds(100))])
-    assert await store.next_time() == NOW + seconds(100)
+    assert (await agenda(store)).next_time == NOW + seconds(100)
+
+
+async def test_next_time_is_after_what_is_to_be_done_now(store: Store) -> None:
+    """Leases are judged by a time of their own."""
+    await store.create([scheduled(10, expire_time=NOW + seconds(300)), offer(new(), duration=seconds(20))])
+
+    assert (await agenda(store, NOW + seconds(10))).next_time == NOW + seconds(20)
+    assert (await agenda(store, NOW + seconds(20))).next_time == NOW + seconds(300)
+    late = await store.agenda(NOW + seconds(20), NOW + seconds(19), 10)
+    assert (late.lapsed, late.next_time) == ([], NOW + seconds(20))
+    assert (await store.agenda(NOW + seconds(19), NOW + seconds(20), 10)).lapsed
 
 
 async def test_next_time_of_what_has_ended_is_never(store: Store) -> None:
     await store.create([cancel(new()), cancel(offer(new()))])
-    assert await store.next_time() is None
+    assert (await agenda(store)).next_time is None
 
 
 async def test_the_expiry_of_a_call_that_has_begun_is_no_next_time(store: Store) -> None:
     call = dial(offer(new(expire_time=NOW + seconds(5)), duration=seconds(30)))
     await store.create([call])
-    assert await store.next_time() == NOW + seconds(30)
+    assert (await agenda(store)).next_time == NOW + seconds(30)
 
 
 # --- Opening hours -------------------------------------------------------------------------------------------

@@ -64,6 +64,10 @@ class Dialer:
             pb.ReportOutcomeRequest(lease_token=lease.lease_token, outcome=outcome, **fields)
         )
 
+    async def report_many(self, *reports: pb.AttemptReport, **fields: Any) -> Sequence[pb.AttemptReportResult]:
+        response = await self.api.dialers.ReportAttempts(pb.ReportAttemptsRequest(reports=reports, **fields))
+        return response.results
+
     async def extend(self, *tokens: str, lease_s: float = 30) -> Sequence[pb.ExtendLeaseResult]:
         response = await self.api.dialers.ExtendLeases(
             pb.ExtendLeasesRequest(lease_tokens=tokens, lease_duration=_duration(lease_s))
@@ -75,6 +79,15 @@ class Dialer:
             pb.ReleaseLeasesRequest(lease_tokens=[lease.lease_token for lease in leases], **fields)
         )
         return response.results
+
+
+def progress(lease: pb.Lease, step: Any, **fields: Any) -> pb.AttemptReport:
+    report = pb.ReportProgressRequest(lease_token=lease.lease_token, progress=step, **fields)
+    return pb.AttemptReport(progress=report)
+
+
+def outcome(lease: pb.Lease, ended: Any, **fields: Any) -> pb.AttemptReport:
+    return pb.AttemptReport(outcome=pb.ReportOutcomeRequest(lease_token=lease.lease_token, outcome=ended, **fields))
 
 
 async def let_pass(app: App, seconds: float) -> None:

@@ -221,7 +221,7 @@ class Process:
         self.kept_calls = KeptCalls(world.store, world.directory, world.clock_jumps, world.dial_policy, me)
         tools = CallTools(
             leases=Leases(
-                world.store, world.directory, world.clock_jumps, world.feed, world.dial_policy, world.recent_dials
+                world.store, world.directory, world.clock_jumps, world.dial_policy, world.decisions, world.calls
             ),
             watch=LeaseWatch(world.feed),
             service_of=world.directory.get,

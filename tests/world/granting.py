@@ -37,7 +37,14 @@ class CountingStore:
 async def granting_of(world: World, store: Any) -> AsyncIterator[Assigner]:
     """Run the loops of an assigner on that store."""
     granting = Assigner(
-        store, world.directory, world.clock_jumps, world.feed, world.presence, world.dial_policy, world.agent_rests
+        store,
+        world.directory,
+        world.clock_jumps,
+        world.feed,
+        world.presence,
+        world.dial_policy,
+        world.agent_rests,
+        world.recent_dials,
     )
     world.clock_jumps.listen(granting.look_at_all)
     await world.feed.start()

@@ -102,6 +102,11 @@ def not_released(response: dialer_pb.ReleaseLeasesResponse, _: Subject) -> str:
     return "" if response.results[0].released else HIDDEN
 
 
+def reported(response: dialer_pb.ReportAttemptsResponse, _: Subject) -> str:
+    reason = refusal_in(response.results[0].error).reason
+    return HIDDEN if reason in _UNKNOWN else reason
+
+
 def ids_of(responses: Any) -> list[str]:
     """Return the ids of the callbacks that a response, or a snapshot, has."""
     if isinstance(responses, list):
@@ -258,6 +263,20 @@ ROWS = [
         Names.LEASE,
         lambda s: dialer_pb.ReportOutcomeRequest(lease_token=s.lease_token, outcome=cb.CALL_OUTCOME_BUSY),
         dialing=True,
+    ),
+    Row(
+        "ReportAttempts",
+        Names.LEASE,
+        lambda s: dialer_pb.ReportAttemptsRequest(
+            reports=[
+                dialer_pb.AttemptReport(
+                    progress=dialer_pb.ReportProgressRequest(
+                        lease_token=s.lease_token, progress=dialer_pb.ATTEMPT_PROGRESS_DIALING
+                    )
+                )
+            ]
+        ),
+        reported,
     ),
     Row(
         "ReleaseLeases",

@@ -1,5 +1,6 @@
 """The use cases without a server, and a clock that a test moves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,11 +16,13 @@ from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
+from ringback.application.dispatch.decisions import CallsInProgress, Decisions
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
 from ringback.application.dispatch.queue_board import QueueBoard
 from ringback.application.dispatch.queue_view import QueueView, QueueViews
 from ringback.application.dispatch.queue_watch import QueueWatches
+from ringback.application.dispatch.reports import Reports
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.outcomes import OutcomeQueries
@@ -82,14 +85,21 @@ class World:
         self.leader_election = LeaderElection(self.store, clock)
         self.dial_policy = DialPolicy(self.dial_rules)
         self.recent_dials = RecentDials(self.store, clock, self.feed, self.dial_policy)
-        self.scheduler = Scheduler(self.store, self.directory, Retention(), self.dial_policy)
-        self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
         self.presence = DialerPresence(self.store, clock, self.feed)
-        self.dial_policy.listen(self.scheduler_loop.look_at_all)
         self.agent_rests = AgentRests(self.feed)
         self.assigner = Assigner(
-            self.store, self.directory, clock, self.feed, self.presence, self.dial_policy, self.agent_rests
+            self.store,
+            self.directory,
+            clock,
+            self.feed,
+            self.presence,
+            self.dial_policy,
+            self.agent_rests,
+            self.recent_dials,
         )
+        self.scheduler = Scheduler(self.store, self.directory, Retention(), self.dial_policy, self.assigner.take_due)
+        self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
+        self.dial_policy.listen(self.scheduler_loop.look_at_all)
         self.queue_figures = QueueFigures(self.store, self.feed)
         self.queue_views = QueueViews(
             self.store,
@@ -104,7 +114,10 @@ class World:
         board = QueueBoard(self.queue_views, self.queue_figures, self.directory, self.presence, clock)
         self.queue_watches = QueueWatches(board, self.directory, clock)
         clock.listen(self.assigner.look_at_all)
-        self.leases = Leases(self.store, self.directory, clock, self.feed, self.dial_policy, self.recent_dials)
+        self.decisions = Decisions(self.directory, self.dial_policy, self.recent_dials)
+        self.calls = CallsInProgress(self.feed)
+        self.leases = Leases(self.store, self.directory, clock, self.dial_policy, self.decisions, self.calls)
+        self.reports = Reports(self.store, self.directory, clock, self.decisions, self.calls)
         self.usage = Usage(None, clock.monotonic)
         self.callback_creation = CallbackCreation(
             self.store, self.directory, clock, self.dial_policy, self.recent_dials, self.usage
@@ -146,9 +159,14 @@ class World:
     async def state(self, callback: Callback) -> State:
         return (await self.callback_queries.get(ANYBODY, callback.callback_id)).state
 
+    async def serve(self, request: LeaseRequest) -> Sequence[Callback]:
+        """Serve one poll, as a round of the assigner would."""
+        self.assigner._begin_round()
+        return await self.assigner._serve(request)
+
     async def lease(self, duration: timedelta = DEFAULT_LEASE) -> Callback:
         """Lease the callback that is next, as a poll would, without its loop."""
         request = LeaseRequest(dialer_id="test", duration=duration)
         await self.assigner.start()
-        [leased] = await self.assigner._serve(request)
+        [leased] = await self.serve(request)
         return leased

@@ -17,6 +17,7 @@ import (
 // bench is one run of a command, against a server that has nothing to do yet.
 type bench struct {
 	count, inFlight, polls, lines int
+	together                      bool
 	callbacks                     ringbackv1.CallbacksServiceClient
 	dialer                        ringbackv1.DialerServiceClient
 	service                       string
@@ -29,6 +30,7 @@ func main() {
 	flags.IntVar(&b.inFlight, "in-flight", 1, "calls at a time")
 	flags.IntVar(&b.polls, "polls", 1, "polls of the dialer at a time")
 	flags.IntVar(&b.lines, "lines", 100, "callbacks in a poll")
+	flags.BoolVar(&b.together, "together", false, "report of all leases of a poll in the same calls")
 	works := map[string]func(context.Context) (measured, error){"enqueue": b.enqueue, "run": b.run, "latency": b.latency}
 	if len(os.Args) < 2 || works[os.Args[1]] == nil {
 		log.Fatal("usage: peer enqueue|run|latency --count N [FLAG…]")

@@ -29,8 +29,13 @@ from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
 _log = logging.getLogger("dialer")
 _WAIT_S = 20
 _TIMEOUT_S = 5
+_MAX_ITEMS = 1000  # tokens in one call of ExtendLeases, reports in one of ReportAttempts
 # The request may have arrived or not: it is repeated, which does no harm.
 _UNCERTAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
+class ReportRefused(Exception):  # noqa: N818 - the answer of the server
+    """A report is not taken, and never will be: the lease is lost, or the server lets this dialer in no more."""
 
 
 class Telephone:
@@ -79,6 +84,47 @@ class _Held:
     hang_up: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class Reports:
+    """Sends together what is reported at the same moment. Each report is answered on its own; none waits for others."""
+
+    def __init__(self, stub: Any) -> None:
+        self._stub = stub
+        self._ready: list[tuple[pb.AttemptReport, asyncio.Future[pb.AttemptReportResult]]] = []
+        self._calls: set[asyncio.Task[None]] = set()
+
+    async def send(self, report: pb.AttemptReport) -> pb.AttemptReportResult:
+        """Report until there is an answer. Raise `ReportRefused`."""
+        loop = asyncio.get_running_loop()
+        if not self._ready:
+            loop.call_soon(self._begin)  # after all that has something to report now
+        answer: asyncio.Future[pb.AttemptReportResult] = loop.create_future()
+        self._ready.append((report, answer))
+        result = await answer
+        if result.HasField("error"):
+            raise ReportRefused(result.error.message)
+        return result
+
+    def _begin(self) -> None:
+        ready, self._ready = self._ready, []
+        for start in range(0, len(ready), _MAX_ITEMS):
+            call = asyncio.create_task(self._call(ready[start : start + _MAX_ITEMS]))
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+
+    async def _call(self, sent: list[tuple[pb.AttemptReport, asyncio.Future[pb.AttemptReportResult]]]) -> None:
+        try:
+            request = pb.ReportAttemptsRequest(reports=[report for report, _ in sent])
+            results = (await _insist(self._stub.ReportAttempts, request)).results
+        except grpc.aio.AioRpcError as error:
+            for _, answer in sent:
+                if not answer.cancelled():
+                    answer.set_exception(ReportRefused(error.details()))
+        else:
+            for (_, answer), result in zip(sent, results, strict=True):
+                if not answer.cancelled():
+                    answer.set_result(result)
+
+
 class Dialer:
     """Takes leases for its free lines, and makes a call of each.
 
@@ -87,6 +133,7 @@ class Dialer:
 
     def __init__(self, stub: Any, telephone: Telephone, dialer_id: str, lines: int, lease_s: int = 30) -> None:
         self._stub = stub
+        self._reports = Reports(stub)
         self._telephone = telephone
         self._dialer_id = dialer_id
         self._lines = lines
@@ -142,11 +189,8 @@ class Dialer:
         held = self._held[token] = _Held(lease)
 
         async def progress(step: Any) -> None:
-            response = await _insist(
-                self._stub.ReportProgress, pb.ReportProgressRequest(lease_token=token, progress=step)
-            )
-            self._update(lease, response.callback)
-            if response.cancel_requested:
+            report = pb.ReportProgressRequest(lease_token=token, progress=step)
+            if (await self._reports.send(pb.AttemptReport(progress=report))).cancel_requested:
                 held.hang_up.set()
 
         try:
@@ -163,9 +207,11 @@ class Dialer:
             if not held.hang_up.is_set():
                 report = await self._telephone.call(lease, progress, held.hang_up)
             report.lease_token = token
-            await _insist(self._stub.ReportOutcome, report)
+            await self._reports.send(pb.AttemptReport(outcome=report))
+        except ReportRefused as refusal:
+            _log.warning("callback %s given up: %s", lease.callback.callback_id, refusal)
         except grpc.aio.AioRpcError as error:
-            _log.warning("callback %s given up: %s", lease.callback.callback_id, error.details())
+            _log.warning("callback %s not given back: %s", lease.callback.callback_id, error.details())
         finally:
             del self._held[token]
 
@@ -181,13 +227,23 @@ class Dialer:
         """Extend all leases at a third of their duration; learn which calls are to be hung up, and new texts."""
         while True:
             await asyncio.sleep(self._lease_s / 3)
-            if tokens := list(self._held):
-                request = pb.ExtendLeasesRequest(lease_tokens=tokens, lease_duration=Duration(seconds=self._lease_s))
-                for result in (await _insist(self._stub.ExtendLeases, request)).results:
-                    if held := self._held.get(result.lease_token):
-                        self._update(held.lease, result.callback)
-                        if result.cancel_requested or result.lost_reason:
-                            held.hang_up.set()
+            tokens = list(self._held)
+            for start in range(0, len(tokens), _MAX_ITEMS):
+                await self._extend(tokens[start : start + _MAX_ITEMS])
+
+    async def _extend(self, tokens: list[str]) -> None:
+        request = pb.ExtendLeasesRequest(lease_tokens=tokens, lease_duration=Duration(seconds=self._lease_s))
+        try:
+            response = await _insist(self._stub.ExtendLeases, request)
+        except grpc.aio.AioRpcError as error:
+            # Two more tries before the leases run out: a token may have been renewed by then.
+            _log.warning("leases not extended: %s", error.details())
+            return
+        for result in response.results:
+            if held := self._held.get(result.lease_token):
+                self._update(held.lease, result.callback)
+                if result.cancel_requested or result.lost_reason:
+                    held.hang_up.set()
 
 
 async def _insist(rpc: Any, request: Any, timeout_s: float = _TIMEOUT_S) -> Any:

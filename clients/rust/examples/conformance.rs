@@ -126,6 +126,7 @@ async fn call(channel: Channel, method: &str, command: &Value) -> Outcome {
         "ringback.v1.DialerService/ExtendLeases" => DialerServiceClient.extend_leases,
         "ringback.v1.DialerService/ReportProgress" => DialerServiceClient.report_progress,
         "ringback.v1.DialerService/ReportOutcome" => DialerServiceClient.report_outcome,
+        "ringback.v1.DialerService/ReportAttempts" => DialerServiceClient.report_attempts,
         "ringback.v1.DialerService/ReleaseLeases" => DialerServiceClient.release_leases,
         "ringback.v1.DirectoryService/ListServices" => DirectoryServiceClient.list_services,
         "ringback.v1.DirectoryService/GetService" => DirectoryServiceClient.get_service,

@@ -50,7 +50,7 @@ pub fn violations_of(status: &Status) -> Vec<Violation> {
     violations.map(|it| Violation { field: it.field, description: it.description }).collect()
 }
 
-/// The error of a batch item, as the status with which the same create would have failed alone.
+/// The error of an item of a batch, of creates or of reports, as the status with which it would have failed alone.
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let Error { code, message, details } = error;

@@ -31,7 +31,9 @@ class Handlers(NamedTuple):
                 use_cases.attempt_traces,
                 use_cases.directory,
             ),
-            DialerHandlers(use_cases.assigner, use_cases.leases, use_cases.directory, use_cases.clock),
+            DialerHandlers(
+                use_cases.assigner, use_cases.leases, use_cases.reports, use_cases.directory, use_cases.clock
+            ),
             DirectoryHandlers(
                 use_cases.directory,
                 use_cases.queries,

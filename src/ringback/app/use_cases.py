@@ -12,12 +12,14 @@ from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.assigner import Assigner
+from ringback.application.dispatch.decisions import CallsInProgress, Decisions
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
 from ringback.application.dispatch.queue_board import QueueBoard
 from ringback.application.dispatch.queue_view import QueueViews
 from ringback.application.dispatch.queue_watch import QueueWatches
+from ringback.application.dispatch.reports import Reports
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.watch import Watches
@@ -48,10 +50,11 @@ class UseCases:
         self.dial_policy = DialPolicy(settings.dial_rules)
         self.recent_dials = RecentDials(store, clock, self.feed, self.dial_policy)
         self.leader_election = LeaderElection(store, clock)
-        self.scheduler = Scheduler(store, self.directory, settings.retention, self.dial_policy)
+        self.turns = Turns(clock.monotonic)
+        self._add_dispatch()
+        self.scheduler = Scheduler(store, self.directory, settings.retention, self.dial_policy, self.assigner.take_due)
         self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
         self.dial_policy.listen(self.scheduler_loop.look_at_all)
-        self._add_dispatch()
         self._add_callbacks(settings)
 
     def _add_dispatch(self) -> None:
@@ -60,10 +63,19 @@ class UseCases:
         self.presence = DialerPresence(store, clock, self.feed)
         self.agent_rests = AgentRests(self.feed)
         self.assigner = Assigner(
-            store, self.directory, clock, self.feed, self.presence, self.dial_policy, self.agent_rests
+            store,
+            self.directory,
+            clock,
+            self.feed,
+            self.presence,
+            self.dial_policy,
+            self.agent_rests,
+            self.recent_dials,
         )
         clock.listen(self.assigner.look_at_all)
-        self.leases = Leases(store, self.directory, clock, self.feed, self.dial_policy, self.recent_dials)
+        decisions, calls = Decisions(self.directory, self.dial_policy, self.recent_dials), CallsInProgress(self.feed)
+        self.leases = Leases(store, self.directory, clock, self.dial_policy, decisions, calls)
+        self.reports = Reports(store, self.directory, clock, decisions, calls, self.turns.portion)
         self.lease_watch = LeaseWatch(self.feed)
         self.queue_figures = QueueFigures(store, self.feed)
         self.queue_views = QueueViews(
@@ -82,7 +94,6 @@ class UseCases:
     def _add_callbacks(self, settings: Settings) -> None:
         """Add what creates, reads, changes, erases and watches callbacks."""
         store, clock = self.store, self.clock
-        self.turns = Turns(clock.monotonic)
         self.usage = Usage(settings.limits, clock.monotonic)
         self.feed.listen(self.usage.open_callbacks.on_events)
         self.creation = CallbackCreation(

@@ -64,6 +64,7 @@ RIGHT_FOR: Final[Mapping[str, Right]] = MappingProxyType(
         "ExtendLeases": Right.DIAL,
         "ReportProgress": Right.DIAL,
         "ReportOutcome": Right.DIAL,
+        "ReportAttempts": Right.DIAL,
         "ReleaseLeases": Right.DIAL,
         "GetService": Right.READ_SERVICES,
         "ListServices": Right.READ_SERVICES,

@@ -6,9 +6,11 @@ import logging
 import sys
 import threading
 import warnings
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
+from time import time
 from types import TracebackType
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from ringback.cli.log_formats import JsonFormatter, TextFormatter
 
@@ -31,7 +33,7 @@ def set_up_log(level: str, *, libraries: bool, form: str = "text") -> None:
     if not libraries:
         logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_metadata)
     # What is not in the format need not be found out for each line.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.setLogRecordFactory(_Record)
     logging._srcfile = None  # noqa: SLF001 - the way that the manual of `logging` gives
     _log_what_goes_elsewhere()
 
@@ -76,6 +78,29 @@ def _is_no_metadata(record: logging.LogRecord) -> bool:
     Everybody who reaches the port could fill the log with them. The call goes on, and is refused where it has to be.
     """
     return not str(record.msg).startswith("Invalid encoding on")
+
+
+class _Record(logging.LogRecord):
+    """A record that does not know in which file, thread and process it was made: each create makes one."""
+
+    pathname = filename = module = funcName = ""  # noqa: N815 - their names
+    lineno = 0
+    relativeCreated = 0.0  # noqa: N815 - as above
+    thread = threadName = process = processName = taskName = None  # noqa: N815 - as above
+    stack_info = None
+    exc_text: str | None = None
+
+    def __init__(self, name: str, level: int, _: str, __: int, msg: str, args: Any, exc_info: Any, *___: Any) -> None:
+        # Without that of the base, which finds all that out.
+        self.created = time()
+        self.msecs = self.created % 1 * 1000
+        self.name = name
+        self.levelno = level
+        self.levelname = logging.getLevelName(level)
+        self.msg = msg
+        # A single mapping has the values by their names.
+        self.args = args[0] if args and len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args
+        self.exc_info = exc_info
 
 
 class _BatchHandler(logging.StreamHandler[TextIO]):

@@ -108,6 +108,8 @@ def _traceback_of(formatter: logging.Formatter, record: logging.LogRecord) -> st
 
 
 def _bounded(record: logging.LogRecord, message: str) -> str:
+    if len(message) <= _MAX_OF_LIBRARY:
+        return message
     most = _MAX_MESSAGE if _is_ours(record.name) else _MAX_OF_LIBRARY
     return message if len(message) <= most else f"{message[:most]} … {len(message)} characters"
 

@@ -22,6 +22,11 @@ _STRAY_SELECTOR = re.compile(f'(?<![^\x00-"$-)+-/:-\x7f\u200c\u200d{_SELECTORS}]
 _JOINER_OR_SELECTOR = re.compile(f"[\u200c\u200d{_SELECTORS}]")
 
 
+def is_plain(text: str) -> bool:
+    """Return whether all characters are ASCII and printed, as those of nearly all texts are: nothing is wrong then."""
+    return text.isascii() and text.isprintable()
+
+
 def unseen_in(text: str, *, is_id: bool = False) -> str | None:
     """Return what is wrong with a text that has a character which is not seen. The text continues a sentence.
 
@@ -43,6 +48,8 @@ def control_in_uri(uri: str) -> str | None:
 
     The text continues a sentence about the URI. An escape that is escaped itself ("%250d") is plain text.
     """
+    if is_plain(uri) and "%" not in uri:
+        return None
     if found := CONTROL.search(uri):
         return f"has a control character (U+{ord(found[0]):04X}) at character {found.start() + 1}"
     if found := _ESCAPED.search(uri):

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
-_STEPS = ">256I"
+_DRAWS = ">256I"
 _FENCING_BYTES = 6
 _SECRET_BYTES = 10
 _TOKEN_BYTES = 16 + _FENCING_BYTES + _SECRET_BYTES
@@ -28,20 +28,27 @@ class CallbackIds:
         self._tail = 0
         # Random numbers of 32 bits that were drawn and not used yet. To draw one takes a system call, during which
         # another thread may take the interpreter's lock.
-        self._steps: list[int] = []
+        self._drawn: list[int] = []
 
     def next(self, now: datetime) -> str:
         milliseconds = int(now.timestamp() * 1000)
         if milliseconds > self._last_ms:
             self._last_ms = milliseconds
-            self._tail = secrets.randbits(73)  # the top bit is left free for counting
+            # Of three times 32 bits: the top bit of the 74 is left free for counting.
+            self._tail = (self._draw() << 64 | self._draw() << 32 | self._draw()) >> 23
         else:
-            if not self._steps:
-                self._steps.extend(struct.unpack(_STEPS, secrets.token_bytes(struct.calcsize(_STEPS))))
-            self._tail += 1 + self._steps.pop()
+            self._tail += 1 + self._draw()
         rand_a, rand_b = self._tail >> 62, self._tail & ((1 << 62) - 1)
-        digits = f"{(self._last_ms << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b:032x}"
-        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+        return _as_uuid(f"{(self._last_ms << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b:032x}")
+
+    def _draw(self) -> int:
+        if not self._drawn:
+            self._drawn += struct.unpack(_DRAWS, secrets.token_bytes(struct.calcsize(_DRAWS)))
+        return self._drawn.pop()
+
+
+def _as_uuid(digits: str) -> str:
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +82,4 @@ def _parse(text: str) -> LeaseToken | None:
     if len(raw) != _TOKEN_BYTES:
         return None
     fencing_token = int.from_bytes(raw[16 : 16 + _FENCING_BYTES], "big")
-    return LeaseToken(str(UUID(bytes=raw[:16])), fencing_token, text)
+    return LeaseToken(_as_uuid(raw[:16].hex()), fencing_token, text)

@@ -6,7 +6,6 @@ changes nothing. The diagram in the README is generated from `TRANSITIONS`.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import accumulate
 from typing import Any, Final, NoReturn
 
 from msgspec import Struct
@@ -96,7 +95,11 @@ def _agents_failed_at(event: Event) -> datetime | None:
 
 def versions(callback: Callback, events: Iterable[Event]) -> Sequence[Callback]:
     """Return the callback after each of the events that follow each other."""
-    return list(accumulate(events, after, initial=callback))[1:]
+    found: list[Callback] = []
+    for event in events:
+        callback = after(callback, event)
+        found.append(callback)
+    return found
 
 
 def ensure_possible(callback: Callback, kind: type[Event]) -> None:

@@ -36,8 +36,11 @@ _BEARER: Final = re.compile(r"(bearer\s+)(?!tokens?\b)[^\s'\",)\]]+", re.IGNOREC
 # The cookie of a browser that is signed in, which libraries may log with all other headers.
 _SESSION: Final = re.compile(r"(ringback-session=)[^\s;,'\")\]]+")
 _DIGIT: Final = re.compile("[0-9]")
+_HIDE: Final = str.maketrans(dict.fromkeys("0123456789", _HIDDEN))
 # ITU-T E.164: no code is the beginning of another one. Written out, since clients have no library of numbers.
 _COUNTRY_CODE: Final = re.compile("1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9][0-9]{2}", re.ASCII)
+# A user of a SIP URI that is a telephone number, with or without separators.
+_IS_NUMBER: Final = re.compile(r"\+?[0-9().\-]*[0-9][0-9().\-]*", re.ASCII)
 _LONG_RUN: Final = re.compile(r"[0-9](?:[.-]?[0-9]){5,}")
 _ADDRESS: Final = re.compile(r"\[[0-9a-f:.]+\]|[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.IGNORECASE)
 
@@ -58,7 +61,7 @@ def masked(target: str) -> str:
     host = host.partition(";")[0].partition("?")[0]
     if at:
         number = unquote(user).partition(";")[0]
-        host = f"{masked_number(number) if _is_number(number) else _USER}@{_without_numbers(host)}"
+        host = f"{masked_number(number) if _IS_NUMBER.fullmatch(number) else _USER}@{_without_numbers(host)}"
     else:
         host = _without_numbers(host)
     return f"{scheme}:{host}"[:_MAX_LENGTH]
@@ -110,17 +113,12 @@ def _hidden_match(found: re.Match[str]) -> str:
     return f"{found['scheme'] or found['sip'] or ''}{''.join(signs)}"
 
 
-def _is_number(user: str) -> bool:
-    """Return whether a user is a telephone number, with or without separators."""
-    return bool(re.fullmatch(r"\+?[0-9().\-]*[0-9][0-9().\-]*", user, re.ASCII))
-
-
 def _without_numbers(host: str) -> str:
     """Return a host name without long rows of digits, which may be a number (as ENUM has them); addresses stay."""
     address = host[: host.rfind("]") + 1] or host.partition(":")[0]
     if _ADDRESS.fullmatch(address):
         return host
-    return _LONG_RUN.sub(lambda run: _DIGIT.sub(_HIDDEN, run[0]), host)
+    return _LONG_RUN.sub(lambda run: run[0].translate(_HIDE), host)
 
 
 def _groups(hidden: int) -> Iterable[str]:

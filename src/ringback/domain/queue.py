@@ -1,9 +1,11 @@
 """The queue of one service, as read at one moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback
 from ringback.domain.priority import Credits, Priority
@@ -33,3 +35,16 @@ class Queue(Struct, frozen=True):
     held_until: datetime | None
     # By id, for the heads whose phone was dialled within the last days: when those dial-outs began.
     dialled: Mapping[str, Sequence[datetime]] = {}
+
+
+def joined(queue: Queue, arriving: Iterable[Callback], dialled: Mapping[str, Sequence[datetime]]) -> Queue:
+    """Return the queue with these callbacks in their places, as it is once they are QUEUED.
+
+    `dialled` is when their phones were dialled, by id.
+    """
+    heads = {level: list(line) for level, line in queue.heads.items()}
+    for callback in arriving:
+        heads.setdefault(Priority(callback.request.priority), []).append(callback)
+    for line in heads.values():
+        line.sort(key=attrgetter("ready_time", "callback_id"))
+    return replace(queue, heads=heads, dialled={**queue.dialled, **dialled})

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
-from ringback.domain.control_characters import CONTROL, control_in_uri, unseen_in
+from ringback.domain.control_characters import CONTROL, control_in_uri, is_plain, unseen_in
 from ringback.domain.dial_rules import Judge, judge_nothing
 from ringback.domain.faults import Faults
 from ringback.domain.priority import Priority
@@ -32,7 +32,7 @@ MAX_EXPIRE_AHEAD = 2 * MAX_DUE_AHEAD
 
 _CALLER_ID = re.compile(r"[A-Za-z0-9 +._@/-]+", re.ASCII)
 _DIALER_ID = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _NO_URL = "is not an https: or http: URL"
 # The form of most URLs; any other is parsed, such as one with an escape.
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(/[!-$&-~]*)?")
@@ -123,10 +123,9 @@ def check(
     chosen = alternative if request.alternative_target else target
     if chosen is not None:
         faults.add_broken("alternative_target" if alternative else "target", judge(chosen.uri))
-    for name in _RULES:
-        # The service is no single field: it has faults when it could not be read.
-        if name in _REQUIRED or getattr(request, name, service is None):
-            check_field(name, request, now, faults)
+    for rule in _FIELD_RULES if service is not None else _RULES.values():
+        if violations := rule(request, now):
+            faults.extend(violations)
     if faults.violations or chosen is None or service is None:
         return None
     return CheckedRequest(request=request, service=service, target=chosen, replaced=target if alternative else None)
@@ -173,6 +172,8 @@ def due_violation(name: str, due_date: datetime | None, now: datetime) -> Violat
 
 
 def text_violation(name: str, text: str, max_length: int, *, is_id: bool = False) -> Violations:
+    if len(text) <= max_length and is_plain(text):
+        return ()
     violations = _length_violation(name, text, max_length)
     if CONTROL.search(text):
         return *violations, (name, "contains a control character")
@@ -307,5 +308,5 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "expire_time": _check_expire_time,
     "labels": _check_labels,
 }
-# Of the others nothing is wrong when they are unset.
-_REQUIRED: Final = frozenset({"seconds_between_retries", "priority"})
+# Those of single fields. The service is none: it has faults when it could not be read.
+_FIELD_RULES: Final = tuple(rule for name, rule in _RULES.items() if name != "service")

@@ -151,7 +151,7 @@ def _check_characters(text: str) -> None:
         raise InvalidTarget(f"is longer than {MAX_TARGET_LENGTH} characters")
     if control := control_in_uri(text):
         raise InvalidTarget(control)
-    if found := _NOT_ASCII.search(text):
+    if not text.isascii() and (found := _NOT_ASCII.search(text)):
         raise InvalidTarget(f"has a character outside ASCII (U+{ord(found[0]):04X}) at character {found.start() + 1}")
 
 

@@ -32,7 +32,7 @@ Edge: TypeAlias = Literal["grpc", "connect", "rest"]
 # How the names of RPCs begin that store nothing, so that cutting one short leaves nothing in doubt.
 _READS: Final = ("Count", "Get", "List", "Watch")
 # The same of RPCs that are as much work as many others.
-_BULK: Final = ("Batch", "CountCallbacks", "ListCallbacks", "ListCallbackEvents")
+_BULK: Final = ("Batch", "CountCallbacks", "ListCallbacks", "ListCallbackEvents", "ReportAttempts")
 # Before credentials are refused. It slows down a client that tries again at once, or guesses, and no other one.
 _PAUSE_S: Final = 0.05
 

@@ -7,15 +7,33 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import Protocol
+
+from msgspec import Struct
 
 from ringback.domain.callback import Callback
 from ringback.domain.outcome import Outcome
 from ringback.domain.service import Service
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeReport:
+class CallProgress(Enum):
+    """How far a call has come."""
+
+    DIALING = auto()
+    RINGING = auto()
+    CONNECTED = auto()
+
+
+class ProgressReport(Struct, frozen=True):
+    """How far a call has come, as its dialer reports it."""
+
+    progress: CallProgress
+    # The SIP Call-IDs of the attempt that are known by now.
+    call_ids: tuple[str, ...] = ()
+
+
+class OutcomeReport(Struct, frozen=True, kw_only=True):
     """How an attempt ended, as its dialer reports it."""
 
     outcome: Outcome

@@ -24,6 +24,7 @@ from ringback.domain.service import Service
 from ringback.ports.calls import CallStore
 from ringback.ports.outcomes import OutcomeStore
 from ringback.ports.values import (
+    Agenda,
     CallbackSearch,
     Change,
     ClockMark,
@@ -80,6 +81,13 @@ class CallbackStore(Protocol):
         Raise `PhoneInUse`, which is one, when two callbacks to one phone would be in progress at once, or one would be
         leased whose phone is still kept when the lease begins. Raise `TargetTaken` when one that must be alone at its
         target is not.
+        """
+        ...
+
+    async def apply_many(self, groups: Sequence[Sequence[Change]]) -> Sequence[Exception | None]:
+        """Replace as `apply` does, each group for itself; return for each None, or why nothing of it was stored.
+
+        All that was stored is durable then. Why not is a `RevisionConflict` or a `TargetTaken`.
         """
         ...
 
@@ -187,16 +195,11 @@ class QueueStore(Protocol):
 class ScheduleStore(Protocol):
     """What is due because time passes. An index serves each query, however many are waiting."""
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Callback]:
-        """Return callbacks that are SCHEDULED with `next_attempt_time` <= now, earliest first."""
-        ...
+    async def agenda(self, now: datetime, lapse_time: datetime, limit: int) -> Agenda:
+        """Return what is to be done at `now`, up to `limit` of each kind.
 
-    async def expired(self, now: datetime, limit: int) -> Sequence[Callback]:
-        """Return callbacks that are SCHEDULED, QUEUED or OFFERED with `expire_time` <= now, earliest first."""
-        ...
-
-    async def lapsed(self, now: datetime, limit: int) -> Sequence[Callback]:
-        """Return callbacks in progress with a lease that ended by `now`, earliest first."""
+        Leases are judged by `lapse_time`: those have lapsed that ended by then.
+        """
         ...
 
     async def outlasting(self, end: datetime, limit: int) -> Sequence[Callback]:
@@ -205,10 +208,6 @@ class ScheduleStore(Protocol):
 
     async def held_by(self, dialer_id: str) -> Sequence[Callback]:
         """Return the callbacks in progress with a lease of a dialer of this name."""
-        ...
-
-    async def next_time(self) -> datetime | None:
-        """Return when `due`, `expired` or `lapsed` will next find a callback; None when none waits for a time."""
         ...
 
     async def queued(self, service_id: str, limit: int) -> Sequence[Callback]:

@@ -48,6 +48,23 @@ class Change(Struct, frozen=True, gc=False):
     identity: str = ""
 
 
+class Agenda(Struct, frozen=True):
+    """What is to be done because time has passed, of each kind the earliest first."""
+
+    # In progress, with a lease that has ended.
+    lapsed: Sequence[Callback]
+    # SCHEDULED, QUEUED or OFFERED with an `expire_time` that has come.
+    expired: Sequence[Callback]
+    # SCHEDULED with a `next_attempt_time` that has come.
+    due: Sequence[Callback]
+    # When there will next be something; None when nothing waits for a time.
+    next_time: datetime | None
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.lapsed or self.expired or self.due)
+
+
 class LoggedEvent(Struct, frozen=True, gc=False):
     """One committed change. `number` grows in commit order; numbers may be missing, never reused."""
 

@@ -24,5 +24,8 @@ class DialerServicer(pb_grpc.DialerServiceServicer):
     async def ReportOutcome(self, request: pb.ReportOutcomeRequest, call: RpcCall) -> pb.ReportOutcomeResponse:
         return await self._handlers.report_outcome(call.caller, request)
 
+    async def ReportAttempts(self, request: pb.ReportAttemptsRequest, call: RpcCall) -> pb.ReportAttemptsResponse:
+        return await self._handlers.report_attempts(call.caller, request)
+
     async def ReleaseLeases(self, request: pb.ReleaseLeasesRequest, call: RpcCall) -> pb.ReleaseLeasesResponse:
         return await self._handlers.release_leases(call.caller, request)

@@ -1,6 +1,8 @@
 """A callback as a row of the table `callback`: the columns that are searched for or checked, and the body."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from itertools import compress
+from operator import attrgetter, ne
 from typing import Any, Final
 
 from ringback.domain.callback import Callback, dialled_phone
@@ -33,35 +35,29 @@ CALLBACK_COLUMNS: Final = (
     "identity",
     "body",
 )
-_BODY: Final = len(CALLBACK_COLUMNS) - 1
-_NO_LEASE: Final[Mapping[str, Any]] = {}
 
 
 def row_of(callback: Callback) -> Row:
-    record = record_of(callback)
-    request, lease = record["request"], record.get("lease", _NO_LEASE)
+    record, request, lease = record_of(callback), callback.request, callback.lease
     return (
         callback.callback_id,
         callback.service_id,
-        record["state"],
+        callback.state.value,
         callback.revision,
-        callback.request.priority,
-        callback.request.caller_id,
-        request.get("external_task_id"),
-        record.get("request_id"),
+        request.priority,
+        request.caller_id,
+        request.external_task_id or None,
+        callback.request_id or None,
         callback.dial_target,
         stored_phone(callback.dial_target),
-        request.get("supervisor"),
-        record["due_date"],
-        record["ready_time"],
-        record.get("next_attempt_time"),
-        record["expire_time"],
-        record.get("end_time"),
-        lease.get("expire_time"),
-        None if callback.lease is None else callback.lease.dialer_id,
-        None if callback.lease is None else callback.lease.request_id,
-        lease.get("fencing_token"),
-        record.get("identity"),
+        request.supervisor or None,
+        record.due_date,
+        record.ready_time,
+        record.next_attempt_time,
+        record.expire_time,
+        record.end_time,
+        *(_NO_LEASE if lease is None else (time_us(lease.expire_time), *_of_lease(lease)[1:])),
+        callback.identity or None,
         write_record(record),
     )
 
@@ -77,42 +73,28 @@ def changed_columns(before: Callback, after: Callback, row: Row) -> tuple[tuple[
 
     A database updates every index on a column that an UPDATE sets, even when its value stays the same.
     """
-    pairs = zip(_values(before), _values(after), strict=True)
-    changed = [place for place, (old, new) in enumerate(pairs) if old != new]
-    changed.append(_BODY)
-    return tuple([CALLBACK_COLUMNS[place] for place in changed]), tuple([row[place] for place in changed])
+    altered = (*map(ne, _values(before), _values(after)), True)
+    return tuple(compress(CALLBACK_COLUMNS, altered)), tuple(compress(row, altered))
 
 
 def lease_expire_us(callback: Callback) -> int | None:
     return None if callback.lease is None else time_us(callback.lease.expire_time)
 
 
+_before_lease: Final = attrgetter(
+    *("callback_id", "service_id", "state", "revision"),
+    *("request.priority", "request.caller_id", "request.external_task_id", "request_id"),
+    *("dial_target", "dial_target"),  # the second one decides about the phone
+    *("request.supervisor", "due_date", "ready_time", "next_attempt_time", "expire_time", "end_time"),
+)
+_of_lease: Final = attrgetter("expire_time", "dialer_id", "request_id", "fencing_token")
+_NO_LEASE: Final = (None, None, None, None)
+
+
 def _values(callback: Callback) -> Row:
     """Return the values of the domain that the columns are made of, in column order."""
-    request, lease = callback.request, callback.lease
-    return (
-        callback.callback_id,
-        callback.service_id,
-        callback.state,
-        callback.revision,
-        request.priority,
-        request.caller_id,
-        request.external_task_id,
-        callback.request_id,
-        callback.dial_target,
-        callback.dial_target,  # decides about the phone
-        request.supervisor,
-        callback.due_date,
-        callback.ready_time,
-        callback.next_attempt_time,
-        callback.expire_time,
-        callback.end_time,
-        None if lease is None else lease.expire_time,
-        None if lease is None else lease.dialer_id,
-        None if lease is None else lease.request_id,
-        None if lease is None else lease.fencing_token,
-        callback.identity,
-    )
+    lease = callback.lease
+    return *_before_lease(callback), *(_NO_LEASE if lease is None else _of_lease(lease)), callback.identity
 
 
 def callbacks(rows: Iterable[tuple[Any, ...]]) -> list[Callback]:

@@ -23,8 +23,8 @@ class NewCallback(NamedTuple):
 class JointCreation:
     """All calls as if they were one, except those whose service does not exist, or has other settings by now."""
 
-    def __init__(self, calls: Sequence[Creation], revisions: Mapping[str, int]) -> None:
-        """`revisions` are those of the services that exist."""
+    def __init__(self, calls: Sequence[Creation], revisions: Mapping[str, int | None]) -> None:
+        """`revisions` are those of services; a service has none when it does not exist."""
         self._calls = calls
         self._refusals = [_refusal(call, revisions) for call in calls]
         self.new = [
@@ -46,10 +46,10 @@ class JointCreation:
         ]
 
 
-def _refusal(call: Creation, revisions: Mapping[str, int]) -> Exception | None:
+def _refusal(call: Creation, revisions: Mapping[str, int | None]) -> Exception | None:
     # Deleted since the callbacks were planned. Not a foreign key: ended callbacks outlive their service.
     for callback in call.new:
-        if callback.service_id not in revisions:
+        if revisions.get(callback.service_id) is None:
             return UnknownService(callback.service_id)
     for service in call.settings:
         if revisions[service.service_id] != service.revision:

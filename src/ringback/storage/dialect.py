@@ -57,14 +57,11 @@ class Statements:
     get: str
     get_by_task: str
     get_by_request: str
-    # Take the time and a limit.
-    due: str
-    expired: str
-    lapsed: str
+    # Takes the time, the one by which leases are judged, and a limit. A row is a kind of work, a body and the end of
+    # its lease; the one without a kind has the next time, or NULL.
+    agenda: str
     # Takes a time and a limit.
     outlasting: str
-    # Returns one time, or NULL.
-    next_time: str
     # Take a service, the id after which to begin, and a limit.
     scheduled: str
     moved_by_hours: str
@@ -142,6 +139,7 @@ class Operations(Generic[Op]):
 
     create: Op
     apply: Op
+    apply_many: Op
     extend: Op
     shift_leases: Op
     mark_clock: Op

@@ -1,7 +1,8 @@
 """An entry of the event log as a row of the table `event`. It can be read alone, even when the callback is gone."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -22,6 +23,24 @@ EVENT_COLUMNS: Final = (
     "identity",
     "body",
 )
+
+
+class LogEntry(NamedTuple):
+    """A row of the log, and the callbacks that it is made of, as far as they are in memory."""
+
+    row: Row
+    before: Callback | None = None
+    after: Callback | None = None
+    identity: str = ""
+
+
+def logged(entries: Sequence[LogEntry], first: int) -> list[LoggedEvent]:
+    """Return the events of the entries whose callbacks are in memory; `first` is the number of the first entry."""
+    return [
+        LoggedEvent(number, EventKind.UPDATED if before else EventKind.CREATED, after, before, identity)
+        for number, (_, before, after, identity) in enumerate(entries, first)
+        if after is not None
+    ]
 
 
 def created(callback: Callback, body: str) -> Row:
@@ -83,6 +102,9 @@ def logged_event(
 
 def _altered(before: Callback, after: Callback) -> str | None:
     """Return the old values of what filters use and an update may alter; None when they are unchanged."""
+    # As in nearly all versions: no update has replaced anything.
+    if (before.request, before.due_date, before.dial_target) == (after.request, after.due_date, after.dial_target):
+        return None
     old = _filtered(before)
     return None if old == _filtered(after) else write_json(old)
 

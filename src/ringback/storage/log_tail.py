@@ -17,8 +17,8 @@ ReadEvents = Callable[[int, int], Awaitable[Sequence[LoggedEvent]]]
 class LogTail:
     """The newest number of the log, and its followers.
 
-    The adapter reports each commit. Where it is the only writer it passes the events as well, so that a follower that
-    keeps up never reads what this process has just written.
+    The adapter reports each commit, and passes its events as well. So a follower that keeps up does not read what this
+    process has just written, unless another one has written before it.
     """
 
     def __init__(self, newest: int, read: ReadEvents) -> None:

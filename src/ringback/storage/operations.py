@@ -44,6 +44,12 @@ class Changes(NamedTuple):
     turn: Turn | None
 
 
+class ManyChanges(NamedTuple):
+    """The changes of many calls in one request: those of each are written, or refused, for themselves."""
+
+    calls: Sequence[Changes]
+
+
 class Shift(NamedTuple):
     """A jump of the clock to move the leases by, and how many jumps the caller knows of."""
 
@@ -104,6 +110,8 @@ def bytes_of(request: object, rows: int) -> int:
         callbacks = request.new
     elif isinstance(request, Changes | Taking):
         callbacks = [change.after for change in request.changes]
+    elif isinstance(request, ManyChanges):
+        callbacks = [change.after for call in request.calls for change in call.changes]
     elif isinstance(request, Erasing):
         callbacks = request.callbacks
     return rows * _ROW_BYTES + _COPIES * sum(map(weight, callbacks))

@@ -34,7 +34,9 @@ class Ends:
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, int, str, str]] = Counter()
 
-    def add(self, before: Callback | None, after: Callback) -> None:
+    def add(self, before: Callback | None, after: Callback | None) -> None:
+        if after is None:  # an entry that is not about a change
+            return
         for time, result in ended_by(before, after):
             begin_us = time_us(half_hour_of(time))
             self._counts[after.service_id, begin_us, result.value, counted_caller(after.request.caller_id)] += 1

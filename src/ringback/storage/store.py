@@ -18,6 +18,7 @@ from ringback.domain.queue import Queue, Turn
 from ringback.domain.service import Service
 from ringback.ports.calls import CallKey, KeptCall
 from ringback.ports.values import (
+    Agenda,
     CallbackSearch,
     Change,
     ClockMark,
@@ -51,6 +52,7 @@ from ringback.storage.operations import (
     Erasing,
     Forgetting,
     KeepingBounds,
+    ManyChanges,
     Purge,
     Renewal,
     Shift,
@@ -154,6 +156,13 @@ class SqlStore(Generic[C, Op]):
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
         await self._write(self._operations.apply, Changes(changes, turn), rows=len(changes))
 
+    async def apply_many(self, groups: Sequence[Sequence[Change]]) -> Sequence[Exception | None]:
+        calls = [Changes(group, None) for group in groups]
+        refusals: list[Exception | None] = await self._write(
+            self._operations.apply_many, ManyChanges(calls), rows=sum(map(len, groups))
+        )
+        return refusals
+
     async def get(self, key: Key) -> Callback | None:
         if isinstance(key, ExternalTaskKey):
             return _first(await self._seek(self._statements.get_by_task, key.caller_id, key.external_task_id))
@@ -249,24 +258,22 @@ class SqlStore(Generic[C, Op]):
 
     # --- What the scheduler reads ------------------------------------------------------------------------------
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Callback]:
-        return callbacks(await self._seek(self._statements.due, time_us(now), limit))
-
-    async def expired(self, now: datetime, limit: int) -> Sequence[Callback]:
-        return callbacks(await self._seek(self._statements.expired, time_us(now), limit))
-
-    async def lapsed(self, now: datetime, limit: int) -> Sequence[Callback]:
-        return callbacks(await self._seek(self._statements.lapsed, time_us(now), limit))
+    async def agenda(self, now: datetime, lapse_time: datetime, limit: int) -> Agenda:
+        rows = await self._seek(self._statements.agenda, time_us(now), time_us(lapse_time), limit)
+        found: dict[str, list[Callback]] = {"LAPSED": [], "EXPIRED": [], "DUE": []}
+        next_time: datetime | None = None
+        for work, body, at_us in rows:
+            if work is None:
+                next_time = _time_or_none(at_us)
+            else:
+                found[work].append(read_callback(body, at_us))
+        return Agenda(found["LAPSED"], found["EXPIRED"], found["DUE"], next_time)
 
     async def outlasting(self, end: datetime, limit: int) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.outlasting, time_us(end), limit))
 
     async def held_by(self, dialer_id: str) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.held_by, dialer_id))
-
-    async def next_time(self) -> datetime | None:
-        [(at_us,)] = await self._seek(self._statements.next_time)
-        return _time_or_none(at_us)
 
     async def queued(self, service_id: str, limit: int) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.queued, service_id, limit))
@@ -447,5 +454,13 @@ def _report(listener: Callable[[Callback | None, Callback], None], written: Sequ
                 if existing is None:
                     listener(None, new)
         elif isinstance(request, Changes | Taking):
-            for change in request.changes:
-                listener(change.before, change.after)
+            _report_changes(listener, request.changes)
+        elif isinstance(request, ManyChanges):
+            for call, refusal in zip(request.calls, result, strict=True):
+                if refusal is None:
+                    _report_changes(listener, call.changes)
+
+
+def _report_changes(listener: Callable[[Callback | None, Callback], None], changes: Sequence[Change]) -> None:
+    for change in changes:
+        listener(change.before, change.after)

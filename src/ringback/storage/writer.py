@@ -10,10 +10,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from ringback.domain.errors import StorageUnavailable
+from ringback.storage.crowd import AT_ONCE, Crowd
 from ringback.storage.operations import bytes_of
 from ringback.storage.write_health import WriteHealth
 
@@ -23,15 +23,11 @@ Op = TypeVar("Op")
 
 # No request is added to a transaction with so many rows: no caller shall wait long behind one.
 ENOUGH_ROWS: Final = 1000
-# A single request is flushed at once. While several wait, flushes start this far apart: fewer, larger transactions
-# leave more time to the tasks that submit the next ones, so that latency falls as well.
-SPACING_S: Final = 0.001
-CROWD: Final = 32
-CROWD_SPACING_S: Final = 0.002
+# What timers of the event loop are rounded to: a shorter one would be none.
+_TIMER_S: Final = 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class Submission(Generic[Op]):
+class Submission(NamedTuple, Generic[Op]):
     """A request, and the operation that writes it; `rows` is about how many it touches.
 
     One that is `apart` has a transaction of its own: after all that was submitted before it, and before all others.
@@ -57,14 +53,23 @@ CommitListener = Callable[[int, float, bool], None]
 class Writer(Generic[Op]):
     """The queue of writes, and the task that writes them, from construction until `close`."""
 
-    def __init__(self, write: WriteBatch[Op], stopped: Callable[[], None]) -> None:
-        """`stopped` is called when nothing more will be written."""
+    def __init__(
+        self, write: WriteBatch[Op], stopped: Callable[[], None], flush_s: Callable[[], float] | None = None
+    ) -> None:
+        """`stopped` is called when nothing more will be written.
+
+        `flush_s` is what the disk took for the last batch; where that is not known, it is all that the batch took.
+        """
         self._write = write
+        self._flush_s = flush_s or self._batch_s
         self._when_stopped = stopped
         self._waiting: deque[Submission[Op]] = deque()
+        self._waiting_rows = 0
+        self._crowd = Crowd()
         self._writing: list[Submission[Op]] = []
         self._work = asyncio.Event()
         self._flush_time = 0.0
+        self._flush_end = 0.0
         self._listeners: list[Listener] = []
         self._commit_listeners: list[CommitListener] = []
         self._death_listeners: list[Callable[[], None]] = []
@@ -92,7 +97,10 @@ class Writer(Generic[Op]):
             raise StorageUnavailable("the database is closed")
         result: asyncio.Future[object] = self._loop.create_future()
         self._waiting.append(Submission(operation, request, rows, apart, result))
-        self._work.set()
+        self._waiting_rows += rows
+        # The first one sets the time up to which the others are waited for.
+        if not self._writing and (len(self._waiting) == 1 or self._wait_s() <= 0):
+            self._work.set()
         return await result
 
     def listen(self, listener: Listener) -> None:
@@ -125,14 +133,20 @@ class Writer(Generic[Op]):
             self._take_batch()
             outcomes = await self._write(tuple(self._writing))
             is_durable = self._judge(outcomes)  # before the callers know
+            written: list[tuple[object, object]] = []
             for submission, outcome in zip(self._writing, outcomes, strict=True):
                 _settle(submission, outcome)
-            pairs = zip(self._writing, outcomes, strict=True)
-            self.report([(each.request, outcome) for each, outcome in pairs if not isinstance(outcome, Exception)])
-            took_s = self._loop.time() - self._flush_time
+                if not isinstance(outcome, Exception):
+                    written.append((submission.request, outcome))
+            self.report(written)
+            self._flush_end = self._loop.time()
+            self._crowd = self._crowd.flushed(self._flush_time, self._flush_s(), len(outcomes), len(self._waiting))
             for listener in self._commit_listeners:
-                self._loop.call_soon(listener, len(outcomes), took_s, is_durable)
+                self._loop.call_soon(listener, len(outcomes), self._batch_s(), is_durable)
             self._writing.clear()
+
+    def _batch_s(self) -> float:
+        return self._flush_end - self._flush_time
 
     def _judge(self, outcomes: Sequence[object]) -> bool:
         """Return whether the batch was taken. Of refused requests, the health needs to know how large they were."""
@@ -148,15 +162,24 @@ class Writer(Generic[Op]):
 
     async def _gather(self) -> bool:
         """Wait until it is time for the next transaction; return False when there will be none."""
-        while not self._waiting:
-            if self._closing:
+        while True:
+            wait_s = self._wait_s() if self._waiting else None
+            if wait_s is not None and wait_s <= 0:
+                return True
+            if wait_s is None and self._closing:
                 return False
             self._work.clear()
+            late = None if wait_s is None else self._loop.call_later(max(wait_s, _TIMER_S), self._work.set)
             await self._work.wait()
-        pause = self._flush_time + _spacing(len(self._waiting)) - self._loop.time()
-        if pause > 0:
-            await asyncio.sleep(pause)
-        return True
+            if late is not None:
+                late.cancel()
+
+    def _wait_s(self) -> float:
+        """Return for how long to wait for others than those who are waiting."""
+        if self._closing or self._waiting[0].apart:
+            return 0.0
+        flush_at = self._crowd.flush_at(len(self._waiting), self._waiting_rows)
+        return 0.0 if flush_at == AT_ONCE else flush_at - self._loop.time()
 
     def _take_batch(self) -> None:
         rows = 0
@@ -166,6 +189,7 @@ class Writer(Generic[Op]):
             submission = self._waiting.popleft()
             self._writing.append(submission)
             rows += submission.rows
+            self._waiting_rows -= submission.rows
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         """Let no caller wait for a writer that has stopped, whatever the cause."""
@@ -185,12 +209,6 @@ def places_by_operation(batch: Sequence[Submission[Op]]) -> dict[Op, list[int]]:
     for place, submission in enumerate(batch):
         places.setdefault(submission.operation, []).append(place)
     return places
-
-
-def _spacing(waiting: int) -> float:
-    if waiting == 1:
-        return 0.0
-    return SPACING_S if waiting < CROWD else CROWD_SPACING_S
 
 
 def _settle(submission: Submission[Op], outcome: object) -> None:

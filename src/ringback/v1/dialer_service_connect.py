@@ -21,7 +21,7 @@ from connectrpc.protocol import ProtocolType
 from connectrpc.server import ConnectASGIApplication, ConnectWSGIApplication, DEFAULT_READ_MAX_BYTES, Endpoint, EndpointSync
 from pyqwest import Client, SyncClient
 
-from .dialer_service_pb2 import ExtendLeasesRequest, ExtendLeasesResponse, LeaseCallbacksRequest, LeaseCallbacksResponse, ReleaseLeasesRequest, ReleaseLeasesResponse, ReportOutcomeRequest, ReportOutcomeResponse, ReportProgressRequest, ReportProgressResponse
+from .dialer_service_pb2 import ExtendLeasesRequest, ExtendLeasesResponse, LeaseCallbacksRequest, LeaseCallbacksResponse, ReleaseLeasesRequest, ReleaseLeasesResponse, ReportAttemptsRequest, ReportAttemptsResponse, ReportOutcomeRequest, ReportOutcomeResponse, ReportProgressRequest, ReportProgressResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -52,6 +52,8 @@ class DialerService(Protocol):
 
     A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
     no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+
+    ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -109,6 +111,19 @@ class DialerService(Protocol):
         report CONNECTED if that was left out.
 
         LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED, OUTCOME_CONFLICT.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    async def report_attempts(self, request: ReportAttemptsRequest, ctx: RequestContext[ReportAttemptsRequest, ReportAttemptsResponse], /) -> ReportAttemptsResponse:
+        """
+        Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+        those of one lease in the order given, each judged by what the one before it has left; those of different leases
+        do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+        a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+
+        INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+        exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+        storage fail the call.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -177,6 +192,17 @@ class DialerServiceASGIApplication(ConnectASGIApplication[DialerService]):
                     ),
                     function=svc.report_outcome,
                 ),
+                "/ringback.v1.DialerService/ReportAttempts": Endpoint.unary(
+                    method=MethodInfo(
+                        name="ReportAttempts",
+                        service_name="ringback.v1.DialerService",
+                        input=ReportAttemptsRequest,
+                        output=ReportAttemptsResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=svc.report_attempts,
+                ),
                 "/ringback.v1.DialerService/ReleaseLeases": Endpoint.unary(
                     method=MethodInfo(
                         name="ReleaseLeases",
@@ -216,6 +242,8 @@ class DialerServiceClient(ConnectClient):
 
     A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
     no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+
+    ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -368,6 +396,36 @@ class DialerServiceClient(ConnectClient):
             headers=headers,
             timeout_ms=timeout_ms,
         )
+    async def report_attempts(
+        self,
+        request: ReportAttemptsRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> ReportAttemptsResponse:
+        """
+        Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+        those of one lease in the order given, each judged by what the one before it has left; those of different leases
+        do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+        a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+
+        INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+        exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+        storage fail the call.
+        """
+        return await self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="ReportAttempts",
+                service_name="ringback.v1.DialerService",
+                input=ReportAttemptsRequest,
+                output=ReportAttemptsResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
     async def release_leases(
         self,
         request: ReleaseLeasesRequest,
@@ -408,6 +466,8 @@ class DialerServiceSync(Protocol):
 
     A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
     no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+
+    ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -465,6 +525,19 @@ class DialerServiceSync(Protocol):
         report CONNECTED if that was left out.
 
         LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED, OUTCOME_CONFLICT.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    def report_attempts(self, request: ReportAttemptsRequest, ctx: RequestContext[ReportAttemptsRequest, ReportAttemptsResponse], /) -> ReportAttemptsResponse:
+        """
+        Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+        those of one lease in the order given, each judged by what the one before it has left; those of different leases
+        do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+        a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+
+        INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+        exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+        storage fail the call.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -531,6 +604,17 @@ class DialerServiceWSGIApplication(ConnectWSGIApplication):
                     ),
                     function=service.report_outcome,
                 ),
+                "/ringback.v1.DialerService/ReportAttempts": EndpointSync.unary(
+                    method=MethodInfo(
+                        name="ReportAttempts",
+                        service_name="ringback.v1.DialerService",
+                        input=ReportAttemptsRequest,
+                        output=ReportAttemptsResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=service.report_attempts,
+                ),
                 "/ringback.v1.DialerService/ReleaseLeases": EndpointSync.unary(
                     method=MethodInfo(
                         name="ReleaseLeases",
@@ -570,6 +654,8 @@ class DialerServiceClientSync(ConnectClientSync):
 
     A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
     no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+
+    ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -716,6 +802,36 @@ class DialerServiceClientSync(ConnectClientSync):
                 service_name="ringback.v1.DialerService",
                 input=ReportOutcomeRequest,
                 output=ReportOutcomeResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    def report_attempts(
+        self,
+        request: ReportAttemptsRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> ReportAttemptsResponse:
+        """
+        Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+        those of one lease in the order given, each judged by what the one before it has left; those of different leases
+        do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+        a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+
+        INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+        exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+        storage fail the call.
+        """
+        return self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="ReportAttempts",
+                service_name="ringback.v1.DialerService",
+                input=ReportAttemptsRequest,
+                output=ReportAttemptsResponse,
                 idempotency_level=IdempotencyLevel.UNKNOWN,
                 stream_type=StreamType.UNARY,
             ),

@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from ringback.v1 import callback_pb2 as ringback_dot_v1_dot_callback__pb2
+from ringback.v1 import callbacks_service_pb2 as ringback_dot_v1_dot_callbacks__service__pb2
 from ringback.v1 import directory_service_pb2 as ringback_dot_v1_dot_directory__service__pb2
 from ringback.v1 import error_reason_pb2 as ringback_dot_v1_dot_error__reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ringback/v1/dialer_service.proto\x12\x0bringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\x1a#ringback/v1/directory_service.proto\x1a\x1eringback/v1/error_reason.proto\"\xb8\x02\n\x15LeaseCallbacksRequest\x12\x1b\n\tdialer_id\x18\x01 \x01(\tR\x08\x64ialerId\x12\x1f\n\x0bservice_ids\x18\x02 \x03(\tR\nserviceIds\x12\x1d\n\nmax_leases\x18\x03 \x01(\x05R\tmaxLeases\x12@\n\x0elease_duration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\rleaseDuration\x12>\n\rwait_duration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0cwaitDuration\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestId\x12!\n\x0cservice_sips\x18\x07 \x03(\tR\x0bserviceSips\"D\n\x16LeaseCallbacksResponse\x12*\n\x06leases\x18\x01 \x03(\x0b\x32\x12.ringback.v1.LeaseR\x06leases\"\x92\x05\n\x05Lease\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x31\n\x08\x63\x61llback\x18\x02 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x0ctime_to_live\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\ntimeToLive\x12#\n\rfencing_token\x18\x05 \x01(\x03R\x0c\x66\x65ncingToken\x12.\n\x13service_sip_address\x18\x06 \x01(\tR\x11serviceSipAddress\x12\x32\n\tfirst_leg\x18\x07 \x01(\x0e\x32\x15.ringback.v1.FirstLegR\x08\x66irstLeg\x12<\n\x0cring_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bringTimeout\x12\x30\n\x14\x63\x61ller_line_identity\x18\t \x01(\tR\x12\x63\x61llerLineIdentity\x12#\n\ragent_address\x18\n \x01(\tR\x0c\x61gentAddress\x12\x45\n\x11max_call_duration\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationR\x0fmaxCallDuration\x12\x34\n\x16\x63\x61ller_line_restricted\x18\x0c \x01(\x08R\x14\x63\x61llerLineRestricted\x12 \n\x0btraceparent\x18\r \x01(\tR\x0btraceparent\"z\n\x13\x45xtendLeasesRequest\x12!\n\x0clease_tokens\x18\x01 \x03(\tR\x0bleaseTokens\x12@\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\rleaseDuration\"P\n\x14\x45xtendLeasesResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\x1e.ringback.v1.ExtendLeaseResultR\x07results\"\xc7\x02\n\x11\x45xtendLeaseResult\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x0ctime_to_live\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\ntimeToLive\x12)\n\x10\x63\x61ncel_requested\x18\x04 \x01(\x08R\x0f\x63\x61ncelRequested\x12\x39\n\x0blost_reason\x18\x05 \x01(\x0e\x32\x18.ringback.v1.ErrorReasonR\nlostReason\x12\x31\n\x08\x63\x61llback\x18\x06 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\"\x8d\x01\n\x15ReportProgressRequest\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x38\n\x08progress\x18\x02 \x01(\x0e\x32\x1c.ringback.v1.AttemptProgressR\x08progress\x12\x19\n\x08\x63\x61ll_ids\x18\x03 \x03(\tR\x07\x63\x61llIds\"v\n\x16ReportProgressResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12)\n\x10\x63\x61ncel_requested\x18\x02 \x01(\x08R\x0f\x63\x61ncelRequested\"\x94\x02\n\x14ReportOutcomeRequest\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x32\n\x07outcome\x18\x02 \x01(\x0e\x32\x18.ringback.v1.CallOutcomeR\x07outcome\x12\x1d\n\nsip_status\x18\x03 \x01(\x05R\tsipStatus\x12\x1d\n\nq850_cause\x18\x04 \x01(\x05R\tq850Cause\x12\x16\n\x06\x64\x65tail\x18\x05 \x01(\tR\x06\x64\x65tail\x12\x14\n\x05\x61gent\x18\x06 \x01(\tR\x05\x61gent\x12 \n\x0b\x64isposition\x18\x07 \x01(\tR\x0b\x64isposition\x12\x19\n\x08\x63\x61ll_ids\x18\x08 \x03(\tR\x07\x63\x61llIds\"f\n\x15ReportOutcomeResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12\x1a\n\x08replayed\x18\x02 \x01(\x08R\x08replayed\"\x80\x01\n\x14ReleaseLeasesRequest\x12!\n\x0clease_tokens\x18\x01 \x03(\tR\x0bleaseTokens\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12-\n\x12\x61gents_unavailable\x18\x03 \x01(\x08R\x11\x61gentsUnavailable\"R\n\x15ReleaseLeasesResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32\x1f.ringback.v1.ReleaseLeaseResultR\x07results\"\x92\x01\n\x12ReleaseLeaseResult\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x1a\n\x08released\x18\x02 \x01(\x08R\x08released\x12?\n\x0erefused_reason\x18\x03 \x01(\x0e\x32\x18.ringback.v1.ErrorReasonR\rrefusedReason*\x8f\x01\n\x0f\x41ttemptProgress\x12 \n\x1c\x41TTEMPT_PROGRESS_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41TTEMPT_PROGRESS_DIALING\x10\x01\x12\x1c\n\x18\x41TTEMPT_PROGRESS_RINGING\x10\x02\x12\x1e\n\x1a\x41TTEMPT_PROGRESS_CONNECTED\x10\x03\x32\xca\x03\n\rDialerService\x12Y\n\x0eLeaseCallbacks\x12\".ringback.v1.LeaseCallbacksRequest\x1a#.ringback.v1.LeaseCallbacksResponse\x12S\n\x0c\x45xtendLeases\x12 .ringback.v1.ExtendLeasesRequest\x1a!.ringback.v1.ExtendLeasesResponse\x12Y\n\x0eReportProgress\x12\".ringback.v1.ReportProgressRequest\x1a#.ringback.v1.ReportProgressResponse\x12V\n\rReportOutcome\x12!.ringback.v1.ReportOutcomeRequest\x1a\".ringback.v1.ReportOutcomeResponse\x12V\n\rReleaseLeases\x12!.ringback.v1.ReleaseLeasesRequest\x1a\".ringback.v1.ReleaseLeasesResponseBa\n\x0f\x63om.ringback.v1P\x01Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\xaa\x02\x0bRingback.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ringback/v1/dialer_service.proto\x12\x0bringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\x1a#ringback/v1/callbacks_service.proto\x1a#ringback/v1/directory_service.proto\x1a\x1eringback/v1/error_reason.proto\"\xb8\x02\n\x15LeaseCallbacksRequest\x12\x1b\n\tdialer_id\x18\x01 \x01(\tR\x08\x64ialerId\x12\x1f\n\x0bservice_ids\x18\x02 \x03(\tR\nserviceIds\x12\x1d\n\nmax_leases\x18\x03 \x01(\x05R\tmaxLeases\x12@\n\x0elease_duration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\rleaseDuration\x12>\n\rwait_duration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0cwaitDuration\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestId\x12!\n\x0cservice_sips\x18\x07 \x03(\tR\x0bserviceSips\"D\n\x16LeaseCallbacksResponse\x12*\n\x06leases\x18\x01 \x03(\x0b\x32\x12.ringback.v1.LeaseR\x06leases\"\x92\x05\n\x05Lease\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x31\n\x08\x63\x61llback\x18\x02 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x0ctime_to_live\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\ntimeToLive\x12#\n\rfencing_token\x18\x05 \x01(\x03R\x0c\x66\x65ncingToken\x12.\n\x13service_sip_address\x18\x06 \x01(\tR\x11serviceSipAddress\x12\x32\n\tfirst_leg\x18\x07 \x01(\x0e\x32\x15.ringback.v1.FirstLegR\x08\x66irstLeg\x12<\n\x0cring_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bringTimeout\x12\x30\n\x14\x63\x61ller_line_identity\x18\t \x01(\tR\x12\x63\x61llerLineIdentity\x12#\n\ragent_address\x18\n \x01(\tR\x0c\x61gentAddress\x12\x45\n\x11max_call_duration\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationR\x0fmaxCallDuration\x12\x34\n\x16\x63\x61ller_line_restricted\x18\x0c \x01(\x08R\x14\x63\x61llerLineRestricted\x12 \n\x0btraceparent\x18\r \x01(\tR\x0btraceparent\"z\n\x13\x45xtendLeasesRequest\x12!\n\x0clease_tokens\x18\x01 \x03(\tR\x0bleaseTokens\x12@\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\rleaseDuration\"P\n\x14\x45xtendLeasesResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\x1e.ringback.v1.ExtendLeaseResultR\x07results\"\xc7\x02\n\x11\x45xtendLeaseResult\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x0ctime_to_live\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\ntimeToLive\x12)\n\x10\x63\x61ncel_requested\x18\x04 \x01(\x08R\x0f\x63\x61ncelRequested\x12\x39\n\x0blost_reason\x18\x05 \x01(\x0e\x32\x18.ringback.v1.ErrorReasonR\nlostReason\x12\x31\n\x08\x63\x61llback\x18\x06 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\"\x8d\x01\n\x15ReportProgressRequest\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x38\n\x08progress\x18\x02 \x01(\x0e\x32\x1c.ringback.v1.AttemptProgressR\x08progress\x12\x19\n\x08\x63\x61ll_ids\x18\x03 \x03(\tR\x07\x63\x61llIds\"v\n\x16ReportProgressResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12)\n\x10\x63\x61ncel_requested\x18\x02 \x01(\x08R\x0f\x63\x61ncelRequested\"\x94\x02\n\x14ReportOutcomeRequest\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x32\n\x07outcome\x18\x02 \x01(\x0e\x32\x18.ringback.v1.CallOutcomeR\x07outcome\x12\x1d\n\nsip_status\x18\x03 \x01(\x05R\tsipStatus\x12\x1d\n\nq850_cause\x18\x04 \x01(\x05R\tq850Cause\x12\x16\n\x06\x64\x65tail\x18\x05 \x01(\tR\x06\x64\x65tail\x12\x14\n\x05\x61gent\x18\x06 \x01(\tR\x05\x61gent\x12 \n\x0b\x64isposition\x18\x07 \x01(\tR\x0b\x64isposition\x12\x19\n\x08\x63\x61ll_ids\x18\x08 \x03(\tR\x07\x63\x61llIds\"f\n\x15ReportOutcomeResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12\x1a\n\x08replayed\x18\x02 \x01(\x08R\x08replayed\"z\n\x15ReportAttemptsRequest\x12\x34\n\x07reports\x18\x01 \x03(\x0b\x32\x1a.ringback.v1.AttemptReportR\x07reports\x12+\n\x11include_callbacks\x18\x02 \x01(\x08R\x10includeCallbacks\"\x9a\x01\n\rAttemptReport\x12@\n\x08progress\x18\x01 \x01(\x0b\x32\".ringback.v1.ReportProgressRequestH\x00R\x08progress\x12=\n\x07outcome\x18\x02 \x01(\x0b\x32!.ringback.v1.ReportOutcomeRequestH\x00R\x07outcomeB\x08\n\x06report\"T\n\x16ReportAttemptsResponse\x12:\n\x07results\x18\x01 \x03(\x0b\x32 .ringback.v1.AttemptReportResultR\x07results\"\x8c\x02\n\x13\x41ttemptReportResult\x12\x1f\n\x0b\x63\x61llback_id\x18\x01 \x01(\tR\ncallbackId\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32\x1a.ringback.v1.CallbackStateR\x05state\x12)\n\x10\x63\x61ncel_requested\x18\x03 \x01(\x08R\x0f\x63\x61ncelRequested\x12\x1a\n\x08replayed\x18\x04 \x01(\x08R\x08replayed\x12\x31\n\x08\x63\x61llback\x18\x05 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12(\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x12.ringback.v1.ErrorR\x05\x65rror\"\x80\x01\n\x14ReleaseLeasesRequest\x12!\n\x0clease_tokens\x18\x01 \x03(\tR\x0bleaseTokens\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12-\n\x12\x61gents_unavailable\x18\x03 \x01(\x08R\x11\x61gentsUnavailable\"R\n\x15ReleaseLeasesResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32\x1f.ringback.v1.ReleaseLeaseResultR\x07results\"\x92\x01\n\x12ReleaseLeaseResult\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x1a\n\x08released\x18\x02 \x01(\x08R\x08released\x12?\n\x0erefused_reason\x18\x03 \x01(\x0e\x32\x18.ringback.v1.ErrorReasonR\rrefusedReason*\x8f\x01\n\x0f\x41ttemptProgress\x12 \n\x1c\x41TTEMPT_PROGRESS_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41TTEMPT_PROGRESS_DIALING\x10\x01\x12\x1c\n\x18\x41TTEMPT_PROGRESS_RINGING\x10\x02\x12\x1e\n\x1a\x41TTEMPT_PROGRESS_CONNECTED\x10\x03\x32\xa5\x04\n\rDialerService\x12Y\n\x0eLeaseCallbacks\x12\".ringback.v1.LeaseCallbacksRequest\x1a#.ringback.v1.LeaseCallbacksResponse\x12S\n\x0c\x45xtendLeases\x12 .ringback.v1.ExtendLeasesRequest\x1a!.ringback.v1.ExtendLeasesResponse\x12Y\n\x0eReportProgress\x12\".ringback.v1.ReportProgressRequest\x1a#.ringback.v1.ReportProgressResponse\x12V\n\rReportOutcome\x12!.ringback.v1.ReportOutcomeRequest\x1a\".ringback.v1.ReportOutcomeResponse\x12Y\n\x0eReportAttempts\x12\".ringback.v1.ReportAttemptsRequest\x1a#.ringback.v1.ReportAttemptsResponse\x12V\n\rReleaseLeases\x12!.ringback.v1.ReleaseLeasesRequest\x1a\".ringback.v1.ReleaseLeasesResponseBa\n\x0f\x63om.ringback.v1P\x01Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\xaa\x02\x0bRingback.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,34 +38,42 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ringback.v1.dialer_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\017com.ringback.v1P\001Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\252\002\013Ringback.V1'
-  _globals['_ATTEMPTPROGRESS']._serialized_start=2805
-  _globals['_ATTEMPTPROGRESS']._serialized_end=2948
-  _globals['_LEASECALLBACKSREQUEST']._serialized_start=212
-  _globals['_LEASECALLBACKSREQUEST']._serialized_end=524
-  _globals['_LEASECALLBACKSRESPONSE']._serialized_start=526
-  _globals['_LEASECALLBACKSRESPONSE']._serialized_end=594
-  _globals['_LEASE']._serialized_start=597
-  _globals['_LEASE']._serialized_end=1255
-  _globals['_EXTENDLEASESREQUEST']._serialized_start=1257
-  _globals['_EXTENDLEASESREQUEST']._serialized_end=1379
-  _globals['_EXTENDLEASESRESPONSE']._serialized_start=1381
-  _globals['_EXTENDLEASESRESPONSE']._serialized_end=1461
-  _globals['_EXTENDLEASERESULT']._serialized_start=1464
-  _globals['_EXTENDLEASERESULT']._serialized_end=1791
-  _globals['_REPORTPROGRESSREQUEST']._serialized_start=1794
-  _globals['_REPORTPROGRESSREQUEST']._serialized_end=1935
-  _globals['_REPORTPROGRESSRESPONSE']._serialized_start=1937
-  _globals['_REPORTPROGRESSRESPONSE']._serialized_end=2055
-  _globals['_REPORTOUTCOMEREQUEST']._serialized_start=2058
-  _globals['_REPORTOUTCOMEREQUEST']._serialized_end=2334
-  _globals['_REPORTOUTCOMERESPONSE']._serialized_start=2336
-  _globals['_REPORTOUTCOMERESPONSE']._serialized_end=2438
-  _globals['_RELEASELEASESREQUEST']._serialized_start=2441
-  _globals['_RELEASELEASESREQUEST']._serialized_end=2569
-  _globals['_RELEASELEASESRESPONSE']._serialized_start=2571
-  _globals['_RELEASELEASESRESPONSE']._serialized_end=2653
-  _globals['_RELEASELEASERESULT']._serialized_start=2656
-  _globals['_RELEASELEASERESULT']._serialized_end=2802
-  _globals['_DIALERSERVICE']._serialized_start=2951
-  _globals['_DIALERSERVICE']._serialized_end=3409
+  _globals['_ATTEMPTPROGRESS']._serialized_start=3480
+  _globals['_ATTEMPTPROGRESS']._serialized_end=3623
+  _globals['_LEASECALLBACKSREQUEST']._serialized_start=249
+  _globals['_LEASECALLBACKSREQUEST']._serialized_end=561
+  _globals['_LEASECALLBACKSRESPONSE']._serialized_start=563
+  _globals['_LEASECALLBACKSRESPONSE']._serialized_end=631
+  _globals['_LEASE']._serialized_start=634
+  _globals['_LEASE']._serialized_end=1292
+  _globals['_EXTENDLEASESREQUEST']._serialized_start=1294
+  _globals['_EXTENDLEASESREQUEST']._serialized_end=1416
+  _globals['_EXTENDLEASESRESPONSE']._serialized_start=1418
+  _globals['_EXTENDLEASESRESPONSE']._serialized_end=1498
+  _globals['_EXTENDLEASERESULT']._serialized_start=1501
+  _globals['_EXTENDLEASERESULT']._serialized_end=1828
+  _globals['_REPORTPROGRESSREQUEST']._serialized_start=1831
+  _globals['_REPORTPROGRESSREQUEST']._serialized_end=1972
+  _globals['_REPORTPROGRESSRESPONSE']._serialized_start=1974
+  _globals['_REPORTPROGRESSRESPONSE']._serialized_end=2092
+  _globals['_REPORTOUTCOMEREQUEST']._serialized_start=2095
+  _globals['_REPORTOUTCOMEREQUEST']._serialized_end=2371
+  _globals['_REPORTOUTCOMERESPONSE']._serialized_start=2373
+  _globals['_REPORTOUTCOMERESPONSE']._serialized_end=2475
+  _globals['_REPORTATTEMPTSREQUEST']._serialized_start=2477
+  _globals['_REPORTATTEMPTSREQUEST']._serialized_end=2599
+  _globals['_ATTEMPTREPORT']._serialized_start=2602
+  _globals['_ATTEMPTREPORT']._serialized_end=2756
+  _globals['_REPORTATTEMPTSRESPONSE']._serialized_start=2758
+  _globals['_REPORTATTEMPTSRESPONSE']._serialized_end=2842
+  _globals['_ATTEMPTREPORTRESULT']._serialized_start=2845
+  _globals['_ATTEMPTREPORTRESULT']._serialized_end=3113
+  _globals['_RELEASELEASESREQUEST']._serialized_start=3116
+  _globals['_RELEASELEASESREQUEST']._serialized_end=3244
+  _globals['_RELEASELEASESRESPONSE']._serialized_start=3246
+  _globals['_RELEASELEASESRESPONSE']._serialized_end=3328
+  _globals['_RELEASELEASERESULT']._serialized_start=3331
+  _globals['_RELEASELEASERESULT']._serialized_end=3477
+  _globals['_DIALERSERVICE']._serialized_start=3626
+  _globals['_DIALERSERVICE']._serialized_end=4175
 # @@protoc_insertion_point(module_scope)

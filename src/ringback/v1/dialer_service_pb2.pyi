@@ -11,6 +11,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from ringback.v1 import callback_pb2 as _callback_pb2
+from ringback.v1 import callbacks_service_pb2 as _callbacks_service_pb2
 from ringback.v1 import directory_service_pb2 as _directory_service_pb2
 from ringback.v1 import error_reason_pb2 as _error_reason_pb2
 import builtins as _builtins
@@ -484,6 +485,138 @@ class ReportOutcomeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportOutcomeResponse: _TypeAlias = ReportOutcomeResponse  # noqa: Y015
+
+@_typing.final
+class ReportAttemptsRequest(_message.Message):
+    """Request of ReportAttempts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORTS_FIELD_NUMBER: _builtins.int
+    INCLUDE_CALLBACKS_FIELD_NUMBER: _builtins.int
+    include_callbacks: _builtins.bool
+    """Return each callback whole, and not only its id and state. For few reports: a call whose response could exceed
+    4 MiB is INVALID_FIELD, and none of its reports is taken. Default: false.
+    """
+    @_builtins.property
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttemptReport]:
+        """Required. 1 to 1000."""
+
+    def __init__(
+        self,
+        *,
+        reports: _abc.Iterable[Global___AttemptReport] | None = ...,
+        include_callbacks: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_callbacks", b"include_callbacks", "reports", b"reports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportAttemptsRequest: _TypeAlias = ReportAttemptsRequest  # noqa: Y015
+
+@_typing.final
+class AttemptReport(_message.Message):
+    """One report of a ReportAttempts call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> Global___ReportProgressRequest:
+        """How far the call has come, as for ReportProgress."""
+
+    @_builtins.property
+    def outcome(self) -> Global___ReportOutcomeRequest:
+        """How the attempt ended, as for ReportOutcome."""
+
+    def __init__(
+        self,
+        *,
+        progress: Global___ReportProgressRequest | None = ...,
+        outcome: Global___ReportOutcomeRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "progress", b"progress", "report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "progress", b"progress", "report", b"report"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_report: _TypeAlias = _typing.Literal["progress", "outcome"]  # noqa: Y015
+    _WhichOneofArgType_report: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_report) -> _WhichOneofReturnType_report | None: ...
+
+Global___AttemptReport: _TypeAlias = AttemptReport  # noqa: Y015
+
+@_typing.final
+class ReportAttemptsResponse(_message.Message):
+    """Response of ReportAttempts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttemptReportResult]:
+        """One for each report, in the same order."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___AttemptReportResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportAttemptsResponse: _TypeAlias = ReportAttemptsResponse  # noqa: Y015
+
+@_typing.final
+class AttemptReportResult(_message.Message):
+    """What became of one report."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLBACK_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    CALLBACK_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    callback_id: _builtins.str
+    """The id of the callback. Empty when the report was refused."""
+    state: _callback_pb2.CallbackState.ValueType
+    """The state of the callback after this report. UNSPECIFIED when the report was refused."""
+    cancel_requested: _builtins.bool
+    """The callback has been cancelled: hang up and report the outcome. False for an outcome."""
+    replayed: _builtins.bool
+    """This outcome had been reported before; nothing has changed. As in ReportOutcomeResponse; false for progress."""
+    @_builtins.property
+    def callback(self) -> _callback_pb2.Callback:
+        """The callback after this report, with `include_callbacks` only. Unset when the report was refused."""
+
+    @_builtins.property
+    def error(self) -> _callbacks_service_pb2.Error:
+        """Why the report was refused. Unset when it was taken."""
+
+    def __init__(
+        self,
+        *,
+        callback_id: _builtins.str = ...,
+        state: _callback_pb2.CallbackState.ValueType = ...,
+        cancel_requested: _builtins.bool = ...,
+        replayed: _builtins.bool = ...,
+        callback: _callback_pb2.Callback | None = ...,
+        error: _callbacks_service_pb2.Error | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "callback_id", b"callback_id", "cancel_requested", b"cancel_requested", "error", b"error", "replayed", b"replayed", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttemptReportResult: _TypeAlias = AttemptReportResult  # noqa: Y015
 
 @_typing.final
 class ReleaseLeasesRequest(_message.Message):

@@ -40,6 +40,8 @@ class DialerServiceStub(object):
     A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
     no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
 
+    ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
+
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
     the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -81,6 +83,11 @@ class DialerServiceStub(object):
                 request_serializer=ringback_dot_v1_dot_dialer__service__pb2.ReportOutcomeRequest.SerializeToString,
                 response_deserializer=ringback_dot_v1_dot_dialer__service__pb2.ReportOutcomeResponse.FromString,
                 _registered_method=True)
+        self.ReportAttempts = channel.unary_unary(
+                '/ringback.v1.DialerService/ReportAttempts',
+                request_serializer=ringback_dot_v1_dot_dialer__service__pb2.ReportAttemptsRequest.SerializeToString,
+                response_deserializer=ringback_dot_v1_dot_dialer__service__pb2.ReportAttemptsResponse.FromString,
+                _registered_method=True)
         self.ReleaseLeases = channel.unary_unary(
                 '/ringback.v1.DialerService/ReleaseLeases',
                 request_serializer=ringback_dot_v1_dot_dialer__service__pb2.ReleaseLeasesRequest.SerializeToString,
@@ -102,6 +109,8 @@ class DialerServiceServicer(object):
 
     A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
     no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+
+    ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -167,6 +176,20 @@ class DialerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportAttempts(self, request, context):
+        """Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+        those of one lease in the order given, each judged by what the one before it has left; those of different leases
+        do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+        a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+
+        INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+        exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+        storage fail the call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReleaseLeases(self, request, context):
         """Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
         back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
@@ -198,6 +221,11 @@ def add_DialerServiceServicer_to_server(servicer, server):
                     request_deserializer=ringback_dot_v1_dot_dialer__service__pb2.ReportOutcomeRequest.FromString,
                     response_serializer=ringback_dot_v1_dot_dialer__service__pb2.ReportOutcomeResponse.SerializeToString,
             ),
+            'ReportAttempts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportAttempts,
+                    request_deserializer=ringback_dot_v1_dot_dialer__service__pb2.ReportAttemptsRequest.FromString,
+                    response_serializer=ringback_dot_v1_dot_dialer__service__pb2.ReportAttemptsResponse.SerializeToString,
+            ),
             'ReleaseLeases': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleaseLeases,
                     request_deserializer=ringback_dot_v1_dot_dialer__service__pb2.ReleaseLeasesRequest.FromString,
@@ -225,6 +253,8 @@ class DialerService(object):
 
     A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
     no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+
+    ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -339,6 +369,33 @@ class DialerService(object):
             '/ringback.v1.DialerService/ReportOutcome',
             ringback_dot_v1_dot_dialer__service__pb2.ReportOutcomeRequest.SerializeToString,
             ringback_dot_v1_dot_dialer__service__pb2.ReportOutcomeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportAttempts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ringback.v1.DialerService/ReportAttempts',
+            ringback_dot_v1_dot_dialer__service__pb2.ReportAttemptsRequest.SerializeToString,
+            ringback_dot_v1_dot_dialer__service__pb2.ReportAttemptsResponse.FromString,
             options,
             channel_credentials,
             insecure,

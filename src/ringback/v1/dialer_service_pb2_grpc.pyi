@@ -41,6 +41,8 @@ class DialerServiceStub:
     A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
     no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
 
+    ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
+
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
     the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -93,6 +95,16 @@ class DialerServiceStub:
 
     LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED, OUTCOME_CONFLICT.
     """
+    ReportAttempts: _grpc.UnaryUnaryMultiCallable[_dialer_service_pb2.ReportAttemptsRequest, _dialer_service_pb2.ReportAttemptsResponse]
+    """Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+    those of one lease in the order given, each judged by what the one before it has left; those of different leases
+    do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+    a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+
+    INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+    exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+    storage fail the call.
+    """
     ReleaseLeases: _grpc.UnaryUnaryMultiCallable[_dialer_service_pb2.ReleaseLeasesRequest, _dialer_service_pb2.ReleaseLeasesResponse]
     """Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
     back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
@@ -113,6 +125,8 @@ class DialerServiceAsyncStub(DialerServiceStub):
 
     A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
     no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+
+    ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -163,6 +177,16 @@ class DialerServiceAsyncStub(DialerServiceStub):
 
     LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED, OUTCOME_CONFLICT.
     """
+    ReportAttempts: _aio.UnaryUnaryMultiCallable[_dialer_service_pb2.ReportAttemptsRequest, _dialer_service_pb2.ReportAttemptsResponse]  # type: ignore[assignment]
+    """Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+    those of one lease in the order given, each judged by what the one before it has left; those of different leases
+    do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+    a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+
+    INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+    exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+    storage fail the call.
+    """
     ReleaseLeases: _aio.UnaryUnaryMultiCallable[_dialer_service_pb2.ReleaseLeasesRequest, _dialer_service_pb2.ReleaseLeasesResponse]  # type: ignore[assignment]
     """Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
     back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
@@ -182,6 +206,8 @@ class DialerServiceServicer(metaclass=_abc_1.ABCMeta):
 
     A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
     no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+
+    ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -253,6 +279,22 @@ class DialerServiceServicer(metaclass=_abc_1.ABCMeta):
         report CONNECTED if that was left out.
 
         LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED, OUTCOME_CONFLICT.
+        """
+
+    @_abc_1.abstractmethod
+    def ReportAttempts(
+        self,
+        request: _dialer_service_pb2.ReportAttemptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dialer_service_pb2.ReportAttemptsResponse, _abc.Awaitable[_dialer_service_pb2.ReportAttemptsResponse]]:
+        """Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+        those of one lease in the order given, each judged by what the one before it has left; those of different leases
+        do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+        a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+
+        INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+        exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+        storage fail the call.
         """
 
     @_abc_1.abstractmethod

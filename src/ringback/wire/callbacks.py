@@ -39,7 +39,7 @@ def read_request(message: pb.CallbackRequest, faults: Faults) -> CallbackRequest
         external_task_id=message.external_task_id,
         caller_id=message.caller_id,
         expire_time=read_time(message, "expire_time", faults),
-        labels=dict(message.labels),
+        labels=dict(labels) if (labels := message.labels) else {},
     )
 
 
@@ -55,9 +55,13 @@ def write_callback(callback: Callback, message: pb.Callback) -> None:
     write_time(callback.next_attempt_time, message.next_attempt_time)
     write_time(callback.create_time, message.create_time)
     write_time(callback.update_time, message.update_time)
-    write_time(callback.queue_time, message.queue_time)
-    write_time(callback.end_time, message.end_time)
-    write_time(callback.cancel_time, message.cancel_time)
+    # Most have none of these, and to name the field of a message takes as long as to set a number.
+    if callback.queue_time is not None:
+        write_time(callback.queue_time, message.queue_time)
+    if callback.end_time is not None:
+        write_time(callback.end_time, message.end_time)
+    if callback.cancel_time is not None:
+        write_time(callback.cancel_time, message.cancel_time)
     message.cancel_reason = callback.cancel_reason
     write_time(callback.expire_time, message.expire_time)
     message.revision = callback.revision

@@ -87,7 +87,7 @@ def read_time(message: Message, name: str, faults: Faults) -> datetime | None:
     if not (_FIRST_SECOND <= sent.seconds <= _LAST_SECOND and 0 <= sent.nanos < _NANOS_PER_SECOND):
         faults.add(name, "is not a timestamp between the years 1 and 9999")
         return None
-    return EPOCH + timedelta(seconds=sent.seconds, microseconds=sent.nanos // 1000)
+    return EPOCH + timedelta(0, sent.seconds, sent.nanos // 1000)  # quicker than by keywords
 
 
 def write_time(time: datetime | None, into: Timestamp) -> None:

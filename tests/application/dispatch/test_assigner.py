@@ -75,6 +75,22 @@ async def test_a_call_that_ends_while_somebody_is_found_to_wait_for_it(world: Wo
         assert [c.callback_id for c in await granted] == [waiting.callback_id]
 
 
+async def test_a_callback_that_comes_while_one_poll_is_served_is_for_the_longest_waiting(world: World) -> None:
+    """What the first poll has found was read before; the second one is looked at after."""
+    service = await world.service()
+    store = SlowStore(world)
+    async with granting_of(world, store) as granting, asyncio.timeout(5):
+        polls = [asyncio.create_task(granting.lease(ANYBODY, poll())) for _ in range(2)]
+        granting.look_at_all()
+        await store.read.wait()
+        callback = await world.create(service, "sip:1@b.example")
+        await world.feed.catch_up()
+        store.go_on.set()
+        assert [c.callback_id for c in await polls[0]] == [callback.callback_id]
+        granting.close()
+        assert await polls[1] == ()
+
+
 async def test_who_stands_behind_one_that_has_expired(world: World) -> None:
     """The scheduler is late: the head of the line is passed over, and ends only then."""
     service = await world.service()
@@ -179,8 +195,8 @@ async def test_a_call_that_ends_while_the_queue_is_read_is_not_overlooked(
     poll = LeaseRequest(dialer_id="test", service_ids=frozenset({support.service_id}))
     with monkeypatch.context() as patch:
         patch.setattr(world.store, "queue", read_slowly)
-        assert await world.assigner._serve(poll) == []
-    assert len(await world.assigner._serve(poll)) == 1
+        assert await world.serve(poll) == []
+    assert len(await world.serve(poll)) == 1
     following.cancel()
 
 
@@ -197,11 +213,11 @@ async def test_who_waits_for_a_call_elsewhere_is_not_forgotten_behind_two_to_one
     waiting = await world.create(support, "sip:busy@b.example")
     await world.feed.catch_up()
     poll = LeaseRequest(dialer_id="test", max_leases=2)
-    assert len(await world.assigner._serve(poll)) == 1
-    assert await world.assigner._serve(poll) == []
+    assert len(await world.serve(poll)) == 1
+    assert await world.serve(poll) == []
     await world.callback_changes.cancel(ANYBODY, elsewhere.callback_id, "", "")
     await world.feed.catch_up()
-    assert [c.callback_id for c in await world.assigner._serve(poll)] == [waiting.callback_id]
+    assert [c.callback_id for c in await world.serve(poll)] == [waiting.callback_id]
     following.cancel()
 
 
@@ -215,10 +231,10 @@ async def test_one_that_expires_in_front_of_others_does_not_hold_them_up(world: 
     await world.feed.catch_up()
     now = world.clock.pass_time(seconds(10))
     poll = LeaseRequest(dialer_id="test")
-    assert await world.assigner._serve(poll) == []
+    assert await world.serve(poll) == []
     await world.scheduler.run_once(now)
     await world.feed.catch_up()
-    assert [c.callback_id for c in await world.assigner._serve(poll)] == [behind.callback_id]
+    assert [c.callback_id for c in await world.serve(poll)] == [behind.callback_id]
     following.cancel()
 
 

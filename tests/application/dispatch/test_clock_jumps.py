@@ -44,10 +44,10 @@ async def test_a_phone_is_kept_before_the_jump_is_noticed(world: World, jump: ti
     world.clock.jump(jump)
     world.clock.pass_time(seconds(30) - MOMENT)
     await world.assigner.start()
-    assert await world.assigner._serve(poll()) == []
+    assert await world.serve(poll()) == []
     await world.clock_jumps.follow()
     await world.assigner.start()
-    assert await world.assigner._serve(poll()) == []
+    assert await world.serve(poll()) == []
     world.clock.pass_time(MOMENT)
     assert (await world.lease()).callback_id == waiting.callback_id
 

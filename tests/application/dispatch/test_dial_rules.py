@@ -47,7 +47,7 @@ async def serve(world: World, count: int = 10) -> list[str]:
     """Return the ids that a poll gets, without its loop."""
     await world.feed.catch_up()
     await world.assigner.start()
-    return [c.callback_id for c in await world.assigner._serve(poll(max_leases=count))]
+    return [c.callback_id for c in await world.serve(poll(max_leases=count))]
 
 
 async def now(world: World, callback: Callback) -> Callback:
@@ -341,7 +341,7 @@ async def test_at_the_lease_the_store_counts_not_what_this_server_has_heard(limi
     deaf = World(limited.store, limited.clock, LIMITED)
     await deaf.directory.start()
     await deaf.assigner.start()
-    assert await deaf.assigner._serve(poll()) == []
+    assert await deaf.serve(poll()) == []
     check_blocked(await now(limited, waiting), "attempts_per_number_and_day")
 
 

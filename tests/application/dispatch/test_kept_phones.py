@@ -45,7 +45,7 @@ async def test_two_spellings_of_a_phone_are_not_leased_together(world: World) ->
     first, *_ = [await world.create(service, spelling) for spelling in spellings]
     behind = await world.create(service, "sip:behind@b.example", priority=Priority.LOWEST)
     await world.assigner.start()
-    granted = await world.assigner._serve(poll(max_leases=10))
+    granted = await world.serve(poll(max_leases=10))
     assert [c.callback_id for c in granted] == [first.callback_id, behind.callback_id]
 
 
@@ -111,14 +111,14 @@ async def test_a_dialer_that_is_lost_while_the_queue_is_read_keeps_its_phone(
     with monkeypatch.context() as patch:
         patch.setattr(world.store, "queue", read_slowly)
         await world.assigner.start()
-        assert await world.assigner._serve(poll(service_ids=frozenset({service.service_id}))) == []
+        assert await world.serve(poll(service_ids=frozenset({service.service_id}))) == []
     world.clock.pass_time(service.ring_timeout)
     assert (await _lease(world, service)).callback_id == waiting.callback_id
 
 
 async def _lease(world: World, service: Service) -> Callback:
     await world.assigner.start()
-    [leased] = await world.assigner._serve(poll(service_ids=frozenset({service.service_id})))
+    [leased] = await world.serve(poll(service_ids=frozenset({service.service_id})))
     return leased
 
 
@@ -177,6 +177,6 @@ async def ends_in(world: World, span: timedelta, waiting: Callback) -> None:
     moment = timedelta(microseconds=1)
     world.clock.pass_time(span - moment)
     await world.assigner.start()
-    assert await world.assigner._serve(poll()) == []
+    assert await world.serve(poll()) == []
     world.clock.pass_time(moment)
     assert (await world.lease()).callback_id == waiting.callback_id

@@ -159,7 +159,7 @@ class Play:
             request = LeaseRequest(dialer_id="test", service_ids=frozenset({service.service_id}))
             await read_log(world)
             await world.assigner.start()
-            self._leased += await world.assigner._serve(request)
+            self._leased += await world.serve(request)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -98,7 +98,7 @@ async def test_in_the_same_boot_a_phone_is_kept_for_as_long_as_it_may_ring(world
     waiting = await world.create(await world.service(sip_address="sip:other@cc.example"), GATEWAY)
     world.clock.pass_time(seconds(20) - MOMENT)
     await world.assigner.start()
-    assert await world.assigner._serve(poll()) == []
+    assert await world.serve(poll()) == []
     world.clock.pass_time(MOMENT)
     assert (await world.lease()).callback_id == waiting.callback_id
 

@@ -264,7 +264,9 @@ class FailingStore:
 async def test_an_outage_while_a_service_closes_is_made_up_for(world: World, due_in: timedelta) -> None:
     service = await world.service(opening_hours=OFFICE_HOURS)
     callback = await world.create(service, due_date=MONDAY_9 + due_in)
-    failing = Scheduler(FailingStore(world.store), world.directory, Retention(), world.dial_policy)
+    failing = Scheduler(
+        FailingStore(world.store), world.directory, Retention(), world.dial_policy, world.assigner.take_due
+    )
     world.directory.listen(failing.note_service)
     await set_hours(world, service, HOLIDAY)
     with pytest.raises(StorageUnavailable):

@@ -70,7 +70,7 @@ async def looping(world: World) -> AsyncIterator[Callable[[], Any]]:
         await asyncio.gather(running, return_exceptions=True)
 
 
-@pytest.mark.parametrize("where", ["probe", "next_time", "lapsed", "due"])
+@pytest.mark.parametrize("where", ["probe", "agenda"])
 async def test_a_lease_that_ended_during_a_pause_can_be_extended_after_it(
     world: World, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

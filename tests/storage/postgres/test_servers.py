@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from ringback.domain.lifecycle import after
 from ringback.domain.queue import Turn
 from ringback.ports.errors import RevisionConflict, UnknownService
 from ringback.ports.values import Change, Demand, EventKind, LoggedEvent, Retention
-from ringback.storage.postgres import PostgresStore, listener
+from ringback.storage.postgres import PostgresStore, listener, reads
 from tests.world.event_log import events_after, hold_log_end
 from tests.world.postgres import Cluster, until_waiting
 from tests.world.samples import NOW, SERVICE, cancel, changes, dial, new, offer, seconds
@@ -68,6 +68,23 @@ async def test_a_commit_wakes_those_who_wait_on_another_server(
         await two.close()
 
 
+@pytest.mark.parametrize("sender", ["", " 4711"])
+async def test_a_server_hears_others_of_every_version(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, sender: str
+) -> None:
+    """Earlier ones do not say who they are."""
+    monkeypatch.setattr(listener, "LISTENING_INTERVAL_S", FOREVER_S)
+    store = await PostgresStore.open(cluster.new_schema())
+    try:
+        version = await store.services_version()
+        waiting = asyncio.create_task(store.wait_for_services(version))
+        channel = listener.channel_of(store.database_id)
+        while not waiting.done():  # it may not listen yet
+            await asyncio.to_thread(cluster.execute, f"SELECT pg_notify('{channel}', '0 {version + 1}{sender}')")
+    finally:
+        await store.close()
+
+
 async def test_two_databases_in_one_do_not_hear_each_other(cluster: Cluster) -> None:
     one, other = [await PostgresStore.open(cluster.new_schema()) for _ in range(2)]
     try:
@@ -114,6 +131,53 @@ async def test_no_reader_ever_passes_over_an_event(servers: Servers, seed: int) 
     assert [event.number for event in complete] == list(range(1, len(complete) + 1))
     for log in logs:
         assert log == complete[: len(log)]
+
+
+async def test_followers_hear_what_is_in_the_log_whoever_has_written_it(servers: Servers) -> None:
+    """What a server has written itself it passes on without reading it, in its place among what it has read."""
+
+    async def write(store: PostgresStore) -> None:
+        for count in (1, 5, 1, 60, 1):
+            callbacks = [new(labels={"a": "b"}) for _ in range(count)]
+            await store.create(callbacks)
+            await asyncio.gather(*(store.apply(changes(callback, cancel(callback))) for callback in callbacks))
+
+    async def hear(store: PostgresStore) -> list[LoggedEvent]:
+        heard: list[LoggedEvent] = []
+        async with aclosing(store.follow(0)) as batches:
+            while len(heard) < 3 * 2 * (1 + 5 + 1 + 60 + 1):
+                heard += await anext(batches)
+        return heard
+
+    logs = [asyncio.create_task(hear(store)) for store in servers]
+    await asyncio.gather(*(write(store) for store in servers))
+    in_the_log = await servers[0].events(0, 1000)
+    for log in await asyncio.gather(*logs):
+        assert [known(event) for event in log] == [known(event) for event in in_the_log]
+
+
+def known(event: LoggedEvent) -> LoggedEvent:
+    """Return it with what the log knows of the callback as it was before."""
+    if event.previous is None:
+        return event
+    return replace(event, previous=replace(event.callback, state=event.previous.state, end_time=None))
+
+
+async def test_a_server_does_not_read_what_it_has_written(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def read(*_: object, **__: object) -> None:
+        raise AssertionError("it reads")
+
+    async with aclosing(servers[0].follow(0)) as batches:
+        first = asyncio.create_task(anext(batches))
+        await asyncio.sleep(0)  # it has begun to follow
+        monkeypatch.setattr(reads, "events", read)
+        callback = new()
+        await servers[0].create([callback])
+        [created] = await first
+        await servers[0].apply(changes(callback, cancel(callback)))
+        [cancelled] = await anext(batches)
+    monkeypatch.undo()
+    assert [known(event) for event in (created, cancelled)] == await servers[0].events(0, 10)
 
 
 # --- Rivals --------------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ async def look(end: End) -> tuple[object, ...]:
             await store.events(0, 1000),
             await store.outcomes({SERVICE.service_id: None}, NOW - seconds(86400), NOW + seconds(86400), 1000),
             await store.queue(SERVICE.service_id, 5, NOW),
-            sorted(callback.callback_id for callback in await store.lapsed(NOW + seconds(1000), 1000)),
+            sorted(callback.callback_id for callback in (await store.agenda(NOW, NOW + seconds(1000), 1000)).lapsed),
         )
     finally:
         await store.close()

@@ -51,6 +51,7 @@ func methodsOf(conn grpc.ClientConnInterface) map[string]method {
 		ringbackv1.DialerService_ExtendLeases_FullMethodName:            unary(dialer.ExtendLeases),
 		ringbackv1.DialerService_ReportProgress_FullMethodName:          unary(dialer.ReportProgress),
 		ringbackv1.DialerService_ReportOutcome_FullMethodName:           unary(dialer.ReportOutcome),
+		ringbackv1.DialerService_ReportAttempts_FullMethodName:          unary(dialer.ReportAttempts),
 		ringbackv1.DialerService_ReleaseLeases_FullMethodName:           unary(dialer.ReleaseLeases),
 		ringbackv1.DirectoryService_ListServices_FullMethodName:         unary(directory.ListServices),
 		ringbackv1.DirectoryService_GetService_FullMethodName:           unary(directory.GetService),

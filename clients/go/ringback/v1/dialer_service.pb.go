@@ -873,6 +873,286 @@ func (x *ReportOutcomeResponse) GetReplayed() bool {
 	return false
 }
 
+// Request of ReportAttempts.
+type ReportAttemptsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. 1 to 1000.
+	Reports []*AttemptReport `protobuf:"bytes,1,rep,name=reports,proto3" json:"reports,omitempty"`
+	// Return each callback whole, and not only its id and state. For few reports: a call whose response could exceed
+	// 4 MiB is INVALID_FIELD, and none of its reports is taken. Default: false.
+	IncludeCallbacks bool `protobuf:"varint,2,opt,name=include_callbacks,json=includeCallbacks,proto3" json:"include_callbacks,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ReportAttemptsRequest) Reset() {
+	*x = ReportAttemptsRequest{}
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportAttemptsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportAttemptsRequest) ProtoMessage() {}
+
+func (x *ReportAttemptsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportAttemptsRequest.ProtoReflect.Descriptor instead.
+func (*ReportAttemptsRequest) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_dialer_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ReportAttemptsRequest) GetReports() []*AttemptReport {
+	if x != nil {
+		return x.Reports
+	}
+	return nil
+}
+
+func (x *ReportAttemptsRequest) GetIncludeCallbacks() bool {
+	if x != nil {
+		return x.IncludeCallbacks
+	}
+	return false
+}
+
+// One report of a ReportAttempts call.
+type AttemptReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. What is reported.
+	//
+	// Types that are valid to be assigned to Report:
+	//
+	//	*AttemptReport_Progress
+	//	*AttemptReport_Outcome
+	Report        isAttemptReport_Report `protobuf_oneof:"report"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttemptReport) Reset() {
+	*x = AttemptReport{}
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttemptReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttemptReport) ProtoMessage() {}
+
+func (x *AttemptReport) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttemptReport.ProtoReflect.Descriptor instead.
+func (*AttemptReport) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_dialer_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *AttemptReport) GetReport() isAttemptReport_Report {
+	if x != nil {
+		return x.Report
+	}
+	return nil
+}
+
+func (x *AttemptReport) GetProgress() *ReportProgressRequest {
+	if x != nil {
+		if x, ok := x.Report.(*AttemptReport_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *AttemptReport) GetOutcome() *ReportOutcomeRequest {
+	if x != nil {
+		if x, ok := x.Report.(*AttemptReport_Outcome); ok {
+			return x.Outcome
+		}
+	}
+	return nil
+}
+
+type isAttemptReport_Report interface {
+	isAttemptReport_Report()
+}
+
+type AttemptReport_Progress struct {
+	// How far the call has come, as for ReportProgress.
+	Progress *ReportProgressRequest `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type AttemptReport_Outcome struct {
+	// How the attempt ended, as for ReportOutcome.
+	Outcome *ReportOutcomeRequest `protobuf:"bytes,2,opt,name=outcome,proto3,oneof"`
+}
+
+func (*AttemptReport_Progress) isAttemptReport_Report() {}
+
+func (*AttemptReport_Outcome) isAttemptReport_Report() {}
+
+// Response of ReportAttempts.
+type ReportAttemptsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each report, in the same order.
+	Results       []*AttemptReportResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportAttemptsResponse) Reset() {
+	*x = ReportAttemptsResponse{}
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportAttemptsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportAttemptsResponse) ProtoMessage() {}
+
+func (x *ReportAttemptsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportAttemptsResponse.ProtoReflect.Descriptor instead.
+func (*ReportAttemptsResponse) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_dialer_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ReportAttemptsResponse) GetResults() []*AttemptReportResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// What became of one report.
+type AttemptReportResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the callback. Empty when the report was refused.
+	CallbackId string `protobuf:"bytes,1,opt,name=callback_id,json=callbackId,proto3" json:"callback_id,omitempty"`
+	// The state of the callback after this report. UNSPECIFIED when the report was refused.
+	State CallbackState `protobuf:"varint,2,opt,name=state,proto3,enum=ringback.v1.CallbackState" json:"state,omitempty"`
+	// The callback has been cancelled: hang up and report the outcome. False for an outcome.
+	CancelRequested bool `protobuf:"varint,3,opt,name=cancel_requested,json=cancelRequested,proto3" json:"cancel_requested,omitempty"`
+	// This outcome had been reported before; nothing has changed. As in ReportOutcomeResponse; false for progress.
+	Replayed bool `protobuf:"varint,4,opt,name=replayed,proto3" json:"replayed,omitempty"`
+	// The callback after this report, with `include_callbacks` only. Unset when the report was refused.
+	Callback *Callback `protobuf:"bytes,5,opt,name=callback,proto3" json:"callback,omitempty"`
+	// Why the report was refused. Unset when it was taken.
+	Error         *Error `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttemptReportResult) Reset() {
+	*x = AttemptReportResult{}
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttemptReportResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttemptReportResult) ProtoMessage() {}
+
+func (x *AttemptReportResult) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttemptReportResult.ProtoReflect.Descriptor instead.
+func (*AttemptReportResult) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_dialer_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *AttemptReportResult) GetCallbackId() string {
+	if x != nil {
+		return x.CallbackId
+	}
+	return ""
+}
+
+func (x *AttemptReportResult) GetState() CallbackState {
+	if x != nil {
+		return x.State
+	}
+	return CallbackState_CALLBACK_STATE_UNSPECIFIED
+}
+
+func (x *AttemptReportResult) GetCancelRequested() bool {
+	if x != nil {
+		return x.CancelRequested
+	}
+	return false
+}
+
+func (x *AttemptReportResult) GetReplayed() bool {
+	if x != nil {
+		return x.Replayed
+	}
+	return false
+}
+
+func (x *AttemptReportResult) GetCallback() *Callback {
+	if x != nil {
+		return x.Callback
+	}
+	return nil
+}
+
+func (x *AttemptReportResult) GetError() *Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
 // Request of ReleaseLeases.
 type ReleaseLeasesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -890,7 +1170,7 @@ type ReleaseLeasesRequest struct {
 
 func (x *ReleaseLeasesRequest) Reset() {
 	*x = ReleaseLeasesRequest{}
-	mi := &file_ringback_v1_dialer_service_proto_msgTypes[10]
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +1182,7 @@ func (x *ReleaseLeasesRequest) String() string {
 func (*ReleaseLeasesRequest) ProtoMessage() {}
 
 func (x *ReleaseLeasesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_dialer_service_proto_msgTypes[10]
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -915,7 +1195,7 @@ func (x *ReleaseLeasesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeasesRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseLeasesRequest) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_dialer_service_proto_rawDescGZIP(), []int{10}
+	return file_ringback_v1_dialer_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReleaseLeasesRequest) GetLeaseTokens() []string {
@@ -950,7 +1230,7 @@ type ReleaseLeasesResponse struct {
 
 func (x *ReleaseLeasesResponse) Reset() {
 	*x = ReleaseLeasesResponse{}
-	mi := &file_ringback_v1_dialer_service_proto_msgTypes[11]
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -962,7 +1242,7 @@ func (x *ReleaseLeasesResponse) String() string {
 func (*ReleaseLeasesResponse) ProtoMessage() {}
 
 func (x *ReleaseLeasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_dialer_service_proto_msgTypes[11]
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -975,7 +1255,7 @@ func (x *ReleaseLeasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeasesResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseLeasesResponse) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_dialer_service_proto_rawDescGZIP(), []int{11}
+	return file_ringback_v1_dialer_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReleaseLeasesResponse) GetResults() []*ReleaseLeaseResult {
@@ -1002,7 +1282,7 @@ type ReleaseLeaseResult struct {
 
 func (x *ReleaseLeaseResult) Reset() {
 	*x = ReleaseLeaseResult{}
-	mi := &file_ringback_v1_dialer_service_proto_msgTypes[12]
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1294,7 @@ func (x *ReleaseLeaseResult) String() string {
 func (*ReleaseLeaseResult) ProtoMessage() {}
 
 func (x *ReleaseLeaseResult) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_dialer_service_proto_msgTypes[12]
+	mi := &file_ringback_v1_dialer_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1307,7 @@ func (x *ReleaseLeaseResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseResult.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseResult) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_dialer_service_proto_rawDescGZIP(), []int{12}
+	return file_ringback_v1_dialer_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReleaseLeaseResult) GetLeaseToken() string {
@@ -1055,7 +1335,7 @@ var File_ringback_v1_dialer_service_proto protoreflect.FileDescriptor
 
 const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"\n" +
-	" ringback/v1/dialer_service.proto\x12\vringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\x1a#ringback/v1/directory_service.proto\x1a\x1eringback/v1/error_reason.proto\"\xb8\x02\n" +
+	" ringback/v1/dialer_service.proto\x12\vringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\x1a#ringback/v1/callbacks_service.proto\x1a#ringback/v1/directory_service.proto\x1a\x1eringback/v1/error_reason.proto\"\xb8\x02\n" +
 	"\x15LeaseCallbacksRequest\x12\x1b\n" +
 	"\tdialer_id\x18\x01 \x01(\tR\bdialerId\x12\x1f\n" +
 	"\vservice_ids\x18\x02 \x03(\tR\n" +
@@ -1125,7 +1405,24 @@ const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"\bcall_ids\x18\b \x03(\tR\acallIds\"f\n" +
 	"\x15ReportOutcomeResponse\x121\n" +
 	"\bcallback\x18\x01 \x01(\v2\x15.ringback.v1.CallbackR\bcallback\x12\x1a\n" +
-	"\breplayed\x18\x02 \x01(\bR\breplayed\"\x80\x01\n" +
+	"\breplayed\x18\x02 \x01(\bR\breplayed\"z\n" +
+	"\x15ReportAttemptsRequest\x124\n" +
+	"\areports\x18\x01 \x03(\v2\x1a.ringback.v1.AttemptReportR\areports\x12+\n" +
+	"\x11include_callbacks\x18\x02 \x01(\bR\x10includeCallbacks\"\x9a\x01\n" +
+	"\rAttemptReport\x12@\n" +
+	"\bprogress\x18\x01 \x01(\v2\".ringback.v1.ReportProgressRequestH\x00R\bprogress\x12=\n" +
+	"\aoutcome\x18\x02 \x01(\v2!.ringback.v1.ReportOutcomeRequestH\x00R\aoutcomeB\b\n" +
+	"\x06report\"T\n" +
+	"\x16ReportAttemptsResponse\x12:\n" +
+	"\aresults\x18\x01 \x03(\v2 .ringback.v1.AttemptReportResultR\aresults\"\x8c\x02\n" +
+	"\x13AttemptReportResult\x12\x1f\n" +
+	"\vcallback_id\x18\x01 \x01(\tR\n" +
+	"callbackId\x120\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1a.ringback.v1.CallbackStateR\x05state\x12)\n" +
+	"\x10cancel_requested\x18\x03 \x01(\bR\x0fcancelRequested\x12\x1a\n" +
+	"\breplayed\x18\x04 \x01(\bR\breplayed\x121\n" +
+	"\bcallback\x18\x05 \x01(\v2\x15.ringback.v1.CallbackR\bcallback\x12(\n" +
+	"\x05error\x18\x06 \x01(\v2\x12.ringback.v1.ErrorR\x05error\"\x80\x01\n" +
 	"\x14ReleaseLeasesRequest\x12!\n" +
 	"\flease_tokens\x18\x01 \x03(\tR\vleaseTokens\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12-\n" +
@@ -1141,12 +1438,13 @@ const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"\x1cATTEMPT_PROGRESS_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18ATTEMPT_PROGRESS_DIALING\x10\x01\x12\x1c\n" +
 	"\x18ATTEMPT_PROGRESS_RINGING\x10\x02\x12\x1e\n" +
-	"\x1aATTEMPT_PROGRESS_CONNECTED\x10\x032\xca\x03\n" +
+	"\x1aATTEMPT_PROGRESS_CONNECTED\x10\x032\xa5\x04\n" +
 	"\rDialerService\x12Y\n" +
 	"\x0eLeaseCallbacks\x12\".ringback.v1.LeaseCallbacksRequest\x1a#.ringback.v1.LeaseCallbacksResponse\x12S\n" +
 	"\fExtendLeases\x12 .ringback.v1.ExtendLeasesRequest\x1a!.ringback.v1.ExtendLeasesResponse\x12Y\n" +
 	"\x0eReportProgress\x12\".ringback.v1.ReportProgressRequest\x1a#.ringback.v1.ReportProgressResponse\x12V\n" +
-	"\rReportOutcome\x12!.ringback.v1.ReportOutcomeRequest\x1a\".ringback.v1.ReportOutcomeResponse\x12V\n" +
+	"\rReportOutcome\x12!.ringback.v1.ReportOutcomeRequest\x1a\".ringback.v1.ReportOutcomeResponse\x12Y\n" +
+	"\x0eReportAttempts\x12\".ringback.v1.ReportAttemptsRequest\x1a#.ringback.v1.ReportAttemptsResponse\x12V\n" +
 	"\rReleaseLeases\x12!.ringback.v1.ReleaseLeasesRequest\x1a\".ringback.v1.ReleaseLeasesResponseBa\n" +
 	"\x0fcom.ringback.v1P\x01Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\xaa\x02\vRingback.V1b\x06proto3"
 
@@ -1163,7 +1461,7 @@ func file_ringback_v1_dialer_service_proto_rawDescGZIP() []byte {
 }
 
 var file_ringback_v1_dialer_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ringback_v1_dialer_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_ringback_v1_dialer_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_ringback_v1_dialer_service_proto_goTypes = []any{
 	(AttemptProgress)(0),           // 0: ringback.v1.AttemptProgress
 	(*LeaseCallbacksRequest)(nil),  // 1: ringback.v1.LeaseCallbacksRequest
@@ -1176,53 +1474,68 @@ var file_ringback_v1_dialer_service_proto_goTypes = []any{
 	(*ReportProgressResponse)(nil), // 8: ringback.v1.ReportProgressResponse
 	(*ReportOutcomeRequest)(nil),   // 9: ringback.v1.ReportOutcomeRequest
 	(*ReportOutcomeResponse)(nil),  // 10: ringback.v1.ReportOutcomeResponse
-	(*ReleaseLeasesRequest)(nil),   // 11: ringback.v1.ReleaseLeasesRequest
-	(*ReleaseLeasesResponse)(nil),  // 12: ringback.v1.ReleaseLeasesResponse
-	(*ReleaseLeaseResult)(nil),     // 13: ringback.v1.ReleaseLeaseResult
-	(*durationpb.Duration)(nil),    // 14: google.protobuf.Duration
-	(*Callback)(nil),               // 15: ringback.v1.Callback
-	(*timestamppb.Timestamp)(nil),  // 16: google.protobuf.Timestamp
-	(FirstLeg)(0),                  // 17: ringback.v1.FirstLeg
-	(ErrorReason)(0),               // 18: ringback.v1.ErrorReason
-	(CallOutcome)(0),               // 19: ringback.v1.CallOutcome
+	(*ReportAttemptsRequest)(nil),  // 11: ringback.v1.ReportAttemptsRequest
+	(*AttemptReport)(nil),          // 12: ringback.v1.AttemptReport
+	(*ReportAttemptsResponse)(nil), // 13: ringback.v1.ReportAttemptsResponse
+	(*AttemptReportResult)(nil),    // 14: ringback.v1.AttemptReportResult
+	(*ReleaseLeasesRequest)(nil),   // 15: ringback.v1.ReleaseLeasesRequest
+	(*ReleaseLeasesResponse)(nil),  // 16: ringback.v1.ReleaseLeasesResponse
+	(*ReleaseLeaseResult)(nil),     // 17: ringback.v1.ReleaseLeaseResult
+	(*durationpb.Duration)(nil),    // 18: google.protobuf.Duration
+	(*Callback)(nil),               // 19: ringback.v1.Callback
+	(*timestamppb.Timestamp)(nil),  // 20: google.protobuf.Timestamp
+	(FirstLeg)(0),                  // 21: ringback.v1.FirstLeg
+	(ErrorReason)(0),               // 22: ringback.v1.ErrorReason
+	(CallOutcome)(0),               // 23: ringback.v1.CallOutcome
+	(CallbackState)(0),             // 24: ringback.v1.CallbackState
+	(*Error)(nil),                  // 25: ringback.v1.Error
 }
 var file_ringback_v1_dialer_service_proto_depIdxs = []int32{
-	14, // 0: ringback.v1.LeaseCallbacksRequest.lease_duration:type_name -> google.protobuf.Duration
-	14, // 1: ringback.v1.LeaseCallbacksRequest.wait_duration:type_name -> google.protobuf.Duration
+	18, // 0: ringback.v1.LeaseCallbacksRequest.lease_duration:type_name -> google.protobuf.Duration
+	18, // 1: ringback.v1.LeaseCallbacksRequest.wait_duration:type_name -> google.protobuf.Duration
 	3,  // 2: ringback.v1.LeaseCallbacksResponse.leases:type_name -> ringback.v1.Lease
-	15, // 3: ringback.v1.Lease.callback:type_name -> ringback.v1.Callback
-	16, // 4: ringback.v1.Lease.expire_time:type_name -> google.protobuf.Timestamp
-	14, // 5: ringback.v1.Lease.time_to_live:type_name -> google.protobuf.Duration
-	17, // 6: ringback.v1.Lease.first_leg:type_name -> ringback.v1.FirstLeg
-	14, // 7: ringback.v1.Lease.ring_timeout:type_name -> google.protobuf.Duration
-	14, // 8: ringback.v1.Lease.max_call_duration:type_name -> google.protobuf.Duration
-	14, // 9: ringback.v1.ExtendLeasesRequest.lease_duration:type_name -> google.protobuf.Duration
+	19, // 3: ringback.v1.Lease.callback:type_name -> ringback.v1.Callback
+	20, // 4: ringback.v1.Lease.expire_time:type_name -> google.protobuf.Timestamp
+	18, // 5: ringback.v1.Lease.time_to_live:type_name -> google.protobuf.Duration
+	21, // 6: ringback.v1.Lease.first_leg:type_name -> ringback.v1.FirstLeg
+	18, // 7: ringback.v1.Lease.ring_timeout:type_name -> google.protobuf.Duration
+	18, // 8: ringback.v1.Lease.max_call_duration:type_name -> google.protobuf.Duration
+	18, // 9: ringback.v1.ExtendLeasesRequest.lease_duration:type_name -> google.protobuf.Duration
 	6,  // 10: ringback.v1.ExtendLeasesResponse.results:type_name -> ringback.v1.ExtendLeaseResult
-	16, // 11: ringback.v1.ExtendLeaseResult.expire_time:type_name -> google.protobuf.Timestamp
-	14, // 12: ringback.v1.ExtendLeaseResult.time_to_live:type_name -> google.protobuf.Duration
-	18, // 13: ringback.v1.ExtendLeaseResult.lost_reason:type_name -> ringback.v1.ErrorReason
-	15, // 14: ringback.v1.ExtendLeaseResult.callback:type_name -> ringback.v1.Callback
+	20, // 11: ringback.v1.ExtendLeaseResult.expire_time:type_name -> google.protobuf.Timestamp
+	18, // 12: ringback.v1.ExtendLeaseResult.time_to_live:type_name -> google.protobuf.Duration
+	22, // 13: ringback.v1.ExtendLeaseResult.lost_reason:type_name -> ringback.v1.ErrorReason
+	19, // 14: ringback.v1.ExtendLeaseResult.callback:type_name -> ringback.v1.Callback
 	0,  // 15: ringback.v1.ReportProgressRequest.progress:type_name -> ringback.v1.AttemptProgress
-	15, // 16: ringback.v1.ReportProgressResponse.callback:type_name -> ringback.v1.Callback
-	19, // 17: ringback.v1.ReportOutcomeRequest.outcome:type_name -> ringback.v1.CallOutcome
-	15, // 18: ringback.v1.ReportOutcomeResponse.callback:type_name -> ringback.v1.Callback
-	13, // 19: ringback.v1.ReleaseLeasesResponse.results:type_name -> ringback.v1.ReleaseLeaseResult
-	18, // 20: ringback.v1.ReleaseLeaseResult.refused_reason:type_name -> ringback.v1.ErrorReason
-	1,  // 21: ringback.v1.DialerService.LeaseCallbacks:input_type -> ringback.v1.LeaseCallbacksRequest
-	4,  // 22: ringback.v1.DialerService.ExtendLeases:input_type -> ringback.v1.ExtendLeasesRequest
-	7,  // 23: ringback.v1.DialerService.ReportProgress:input_type -> ringback.v1.ReportProgressRequest
-	9,  // 24: ringback.v1.DialerService.ReportOutcome:input_type -> ringback.v1.ReportOutcomeRequest
-	11, // 25: ringback.v1.DialerService.ReleaseLeases:input_type -> ringback.v1.ReleaseLeasesRequest
-	2,  // 26: ringback.v1.DialerService.LeaseCallbacks:output_type -> ringback.v1.LeaseCallbacksResponse
-	5,  // 27: ringback.v1.DialerService.ExtendLeases:output_type -> ringback.v1.ExtendLeasesResponse
-	8,  // 28: ringback.v1.DialerService.ReportProgress:output_type -> ringback.v1.ReportProgressResponse
-	10, // 29: ringback.v1.DialerService.ReportOutcome:output_type -> ringback.v1.ReportOutcomeResponse
-	12, // 30: ringback.v1.DialerService.ReleaseLeases:output_type -> ringback.v1.ReleaseLeasesResponse
-	26, // [26:31] is the sub-list for method output_type
-	21, // [21:26] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	19, // 16: ringback.v1.ReportProgressResponse.callback:type_name -> ringback.v1.Callback
+	23, // 17: ringback.v1.ReportOutcomeRequest.outcome:type_name -> ringback.v1.CallOutcome
+	19, // 18: ringback.v1.ReportOutcomeResponse.callback:type_name -> ringback.v1.Callback
+	12, // 19: ringback.v1.ReportAttemptsRequest.reports:type_name -> ringback.v1.AttemptReport
+	7,  // 20: ringback.v1.AttemptReport.progress:type_name -> ringback.v1.ReportProgressRequest
+	9,  // 21: ringback.v1.AttemptReport.outcome:type_name -> ringback.v1.ReportOutcomeRequest
+	14, // 22: ringback.v1.ReportAttemptsResponse.results:type_name -> ringback.v1.AttemptReportResult
+	24, // 23: ringback.v1.AttemptReportResult.state:type_name -> ringback.v1.CallbackState
+	19, // 24: ringback.v1.AttemptReportResult.callback:type_name -> ringback.v1.Callback
+	25, // 25: ringback.v1.AttemptReportResult.error:type_name -> ringback.v1.Error
+	17, // 26: ringback.v1.ReleaseLeasesResponse.results:type_name -> ringback.v1.ReleaseLeaseResult
+	22, // 27: ringback.v1.ReleaseLeaseResult.refused_reason:type_name -> ringback.v1.ErrorReason
+	1,  // 28: ringback.v1.DialerService.LeaseCallbacks:input_type -> ringback.v1.LeaseCallbacksRequest
+	4,  // 29: ringback.v1.DialerService.ExtendLeases:input_type -> ringback.v1.ExtendLeasesRequest
+	7,  // 30: ringback.v1.DialerService.ReportProgress:input_type -> ringback.v1.ReportProgressRequest
+	9,  // 31: ringback.v1.DialerService.ReportOutcome:input_type -> ringback.v1.ReportOutcomeRequest
+	11, // 32: ringback.v1.DialerService.ReportAttempts:input_type -> ringback.v1.ReportAttemptsRequest
+	15, // 33: ringback.v1.DialerService.ReleaseLeases:input_type -> ringback.v1.ReleaseLeasesRequest
+	2,  // 34: ringback.v1.DialerService.LeaseCallbacks:output_type -> ringback.v1.LeaseCallbacksResponse
+	5,  // 35: ringback.v1.DialerService.ExtendLeases:output_type -> ringback.v1.ExtendLeasesResponse
+	8,  // 36: ringback.v1.DialerService.ReportProgress:output_type -> ringback.v1.ReportProgressResponse
+	10, // 37: ringback.v1.DialerService.ReportOutcome:output_type -> ringback.v1.ReportOutcomeResponse
+	13, // 38: ringback.v1.DialerService.ReportAttempts:output_type -> ringback.v1.ReportAttemptsResponse
+	16, // 39: ringback.v1.DialerService.ReleaseLeases:output_type -> ringback.v1.ReleaseLeasesResponse
+	34, // [34:40] is the sub-list for method output_type
+	28, // [28:34] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_ringback_v1_dialer_service_proto_init() }
@@ -1231,15 +1544,20 @@ func file_ringback_v1_dialer_service_proto_init() {
 		return
 	}
 	file_ringback_v1_callback_proto_init()
+	file_ringback_v1_callbacks_service_proto_init()
 	file_ringback_v1_directory_service_proto_init()
 	file_ringback_v1_error_reason_proto_init()
+	file_ringback_v1_dialer_service_proto_msgTypes[11].OneofWrappers = []any{
+		(*AttemptReport_Progress)(nil),
+		(*AttemptReport_Outcome)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ringback_v1_dialer_service_proto_rawDesc), len(file_ringback_v1_dialer_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

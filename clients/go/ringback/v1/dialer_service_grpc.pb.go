@@ -25,6 +25,7 @@ const (
 	DialerService_ExtendLeases_FullMethodName   = "/ringback.v1.DialerService/ExtendLeases"
 	DialerService_ReportProgress_FullMethodName = "/ringback.v1.DialerService/ReportProgress"
 	DialerService_ReportOutcome_FullMethodName  = "/ringback.v1.DialerService/ReportOutcome"
+	DialerService_ReportAttempts_FullMethodName = "/ringback.v1.DialerService/ReportAttempts"
 	DialerService_ReleaseLeases_FullMethodName  = "/ringback.v1.DialerService/ReleaseLeases"
 )
 
@@ -45,6 +46,8 @@ const (
 //
 // A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
 // no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+//
+// ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
 //
 // Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
 // lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -89,6 +92,15 @@ type DialerServiceClient interface {
 	//
 	// LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED, OUTCOME_CONFLICT.
 	ReportOutcome(ctx context.Context, in *ReportOutcomeRequest, opts ...grpc.CallOption) (*ReportOutcomeResponse, error)
+	// Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+	// those of one lease in the order given, each judged by what the one before it has left; those of different leases
+	// do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+	// a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+	//
+	// INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+	// exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+	// storage fail the call.
+	ReportAttempts(ctx context.Context, in *ReportAttemptsRequest, opts ...grpc.CallOption) (*ReportAttemptsResponse, error)
 	// Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
 	// back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
 	ReleaseLeases(ctx context.Context, in *ReleaseLeasesRequest, opts ...grpc.CallOption) (*ReleaseLeasesResponse, error)
@@ -142,6 +154,16 @@ func (c *dialerServiceClient) ReportOutcome(ctx context.Context, in *ReportOutco
 	return out, nil
 }
 
+func (c *dialerServiceClient) ReportAttempts(ctx context.Context, in *ReportAttemptsRequest, opts ...grpc.CallOption) (*ReportAttemptsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReportAttemptsResponse)
+	err := c.cc.Invoke(ctx, DialerService_ReportAttempts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *dialerServiceClient) ReleaseLeases(ctx context.Context, in *ReleaseLeasesRequest, opts ...grpc.CallOption) (*ReleaseLeasesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ReleaseLeasesResponse)
@@ -169,6 +191,8 @@ func (c *dialerServiceClient) ReleaseLeases(ctx context.Context, in *ReleaseLeas
 //
 // A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
 // no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+//
+// ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
 //
 // Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
 // lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -213,6 +237,15 @@ type DialerServiceServer interface {
 	//
 	// LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED, OUTCOME_CONFLICT.
 	ReportOutcome(context.Context, *ReportOutcomeRequest) (*ReportOutcomeResponse, error)
+	// Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+	// those of one lease in the order given, each judged by what the one before it has left; those of different leases
+	// do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+	// a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+	//
+	// INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+	// exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+	// storage fail the call.
+	ReportAttempts(context.Context, *ReportAttemptsRequest) (*ReportAttemptsResponse, error)
 	// Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
 	// back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
 	ReleaseLeases(context.Context, *ReleaseLeasesRequest) (*ReleaseLeasesResponse, error)
@@ -237,6 +270,9 @@ func (UnimplementedDialerServiceServer) ReportProgress(context.Context, *ReportP
 }
 func (UnimplementedDialerServiceServer) ReportOutcome(context.Context, *ReportOutcomeRequest) (*ReportOutcomeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReportOutcome not implemented")
+}
+func (UnimplementedDialerServiceServer) ReportAttempts(context.Context, *ReportAttemptsRequest) (*ReportAttemptsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReportAttempts not implemented")
 }
 func (UnimplementedDialerServiceServer) ReleaseLeases(context.Context, *ReleaseLeasesRequest) (*ReleaseLeasesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReleaseLeases not implemented")
@@ -334,6 +370,24 @@ func _DialerService_ReportOutcome_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DialerService_ReportAttempts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReportAttemptsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DialerServiceServer).ReportAttempts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DialerService_ReportAttempts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DialerServiceServer).ReportAttempts(ctx, req.(*ReportAttemptsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DialerService_ReleaseLeases_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ReleaseLeasesRequest)
 	if err := dec(in); err != nil {
@@ -374,6 +428,10 @@ var DialerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReportOutcome",
 			Handler:    _DialerService_ReportOutcome_Handler,
+		},
+		{
+			MethodName: "ReportAttempts",
+			Handler:    _DialerService_ReportAttempts_Handler,
 		},
 		{
 			MethodName: "ReleaseLeases",

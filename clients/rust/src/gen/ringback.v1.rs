@@ -4554,6 +4554,66 @@ pub struct ReportOutcomeResponse {
     #[prost(bool, tag = "2")]
     pub replayed: bool,
 }
+/// Request of ReportAttempts.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReportAttemptsRequest {
+    /// Required. 1 to 1000.
+    #[prost(message, repeated, tag = "1")]
+    pub reports: ::prost::alloc::vec::Vec<AttemptReport>,
+    /// Return each callback whole, and not only its id and state. For few reports: a call whose response could exceed
+    /// 4 MiB is INVALID_FIELD, and none of its reports is taken. Default: false.
+    #[prost(bool, tag = "2")]
+    pub include_callbacks: bool,
+}
+/// One report of a ReportAttempts call.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttemptReport {
+    /// Required. What is reported.
+    #[prost(oneof = "attempt_report::Report", tags = "1, 2")]
+    pub report: ::core::option::Option<attempt_report::Report>,
+}
+/// Nested message and enum types in `AttemptReport`.
+pub mod attempt_report {
+    /// Required. What is reported.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Report {
+        /// How far the call has come, as for ReportProgress.
+        #[prost(message, tag = "1")]
+        Progress(super::ReportProgressRequest),
+        /// How the attempt ended, as for ReportOutcome.
+        #[prost(message, tag = "2")]
+        Outcome(super::ReportOutcomeRequest),
+    }
+}
+/// Response of ReportAttempts.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReportAttemptsResponse {
+    /// One for each report, in the same order.
+    #[prost(message, repeated, tag = "1")]
+    pub results: ::prost::alloc::vec::Vec<AttemptReportResult>,
+}
+/// What became of one report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AttemptReportResult {
+    /// The id of the callback. Empty when the report was refused.
+    #[prost(string, tag = "1")]
+    pub callback_id: ::prost::alloc::string::String,
+    /// The state of the callback after this report. UNSPECIFIED when the report was refused.
+    #[prost(enumeration = "CallbackState", tag = "2")]
+    pub state: i32,
+    /// The callback has been cancelled: hang up and report the outcome. False for an outcome.
+    #[prost(bool, tag = "3")]
+    pub cancel_requested: bool,
+    /// This outcome had been reported before; nothing has changed. As in ReportOutcomeResponse; false for progress.
+    #[prost(bool, tag = "4")]
+    pub replayed: bool,
+    /// The callback after this report, with `include_callbacks` only. Unset when the report was refused.
+    #[prost(message, optional, tag = "5")]
+    pub callback: ::core::option::Option<Callback>,
+    /// Why the report was refused. Unset when it was taken.
+    #[prost(message, optional, tag = "6")]
+    pub error: ::core::option::Option<Error>,
+}
 /// Request of ReleaseLeases.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReleaseLeasesRequest {
@@ -4653,6 +4713,8 @@ pub mod dialer_service_client {
     ///
     /// A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
     /// no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+    ///
+    /// ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
     ///
     /// Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     /// lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -4857,6 +4919,38 @@ pub mod dialer_service_client {
                 .insert(GrpcMethod::new("ringback.v1.DialerService", "ReportOutcome"));
             self.inner.unary(req, path, codec).await
         }
+        /// Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+        /// those of one lease in the order given, each judged by what the one before it has left; those of different leases
+        /// do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+        /// a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+        ///
+        /// INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+        /// exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+        /// storage fail the call.
+        pub async fn report_attempts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReportAttemptsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReportAttemptsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ringback.v1.DialerService/ReportAttempts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ringback.v1.DialerService", "ReportAttempts"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
         /// back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
         pub async fn release_leases(
@@ -4959,6 +5053,23 @@ pub mod dialer_service_server {
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
+        /// Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+        /// those of one lease in the order given, each judged by what the one before it has left; those of different leases
+        /// do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+        /// a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+        ///
+        /// INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+        /// exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+        /// storage fail the call.
+        async fn report_attempts(
+            &self,
+            request: tonic::Request<super::ReportAttemptsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReportAttemptsResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
         /// back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
         async fn release_leases(
@@ -4984,6 +5095,8 @@ pub mod dialer_service_server {
     ///
     /// A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
     /// no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+    ///
+    /// ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
     ///
     /// Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     /// lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -5239,6 +5352,51 @@ pub mod dialer_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReportOutcomeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ringback.v1.DialerService/ReportAttempts" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReportAttemptsSvc<T: DialerService>(pub Arc<T>);
+                    impl<
+                        T: DialerService,
+                    > tonic::server::UnaryService<super::ReportAttemptsRequest>
+                    for ReportAttemptsSvc<T> {
+                        type Response = super::ReportAttemptsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReportAttemptsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DialerService>::report_attempts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReportAttemptsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -1,7 +1,7 @@
 """Creation: a callback is stored durably, or the one that an equal request created before is found."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -14,6 +14,7 @@ from ringback.application.callbacks.change import taken_by
 from ringback.application.callbacks.query import OPEN_STATES
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory, not_granted
+from ringback.application.portions import portions
 from ringback.application.recent_dials import RecentDials
 from ringback.application.turns import give_way
 from ringback.application.usage import Usage
@@ -43,8 +44,6 @@ from ringback.ports.store import Store
 
 MAX_BATCH = 1000
 _REFUSALS: Final = (InvalidRequest, DialRuleBroken, NotAllowed, ServiceNotFound)
-# What one transaction takes of a batch: one of a thousand requests of usual length is not divided.
-_PORTION_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +214,8 @@ class CallbackCreation:
     ) -> dict[int, Created | RingbackError]:
         """Store them in portions: a transaction with a thousand of the longest requests would take seconds."""
         results: dict[int, Created | RingbackError] = {}
-        for portion in _portions(planned, self._portion):
-            results |= await self._store_portion(origin, batch, portion, now)
+        for portion in portions(planned.items(), lambda _: 1, lambda item: weight(item[1]), self._portion):
+            results |= await self._store_portion(origin, batch, dict(portion), now)
         return results
 
     async def _store_portion(
@@ -346,19 +345,6 @@ class CallbackCreation:
         if earlier is None and command.request_id:
             earlier = await self._store.get_by_request_id(origin.identity, command.request_id.lower())
         return earlier
-
-
-def _portions(planned: Mapping[int, Callback], most: Callable[[], int]) -> Iterator[Mapping[int, Callback]]:
-    portion: dict[int, Callback] = {}
-    room = _PORTION_BYTES
-    for index, callback in planned.items():
-        size = weight(callback)
-        if size > room or len(portion) >= most():
-            yield portion
-            portion, room = {}, _PORTION_BYTES
-        portion[index] = callback
-        room -= size
-    yield portion
 
 
 def _check_allowed(view: View, caller_id: str, name: ServiceName | None, service: Service | None) -> None:

@@ -18,18 +18,20 @@ from ringback.application.access import Caller, Right
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.dispatch.agent_rests import AgentRests
+from ringback.application.dispatch.arrivals import Arrivals
 from ringback.application.dispatch.barring import barred
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import apply_each
 from ringback.application.outage import OutageLog
+from ringback.application.recent_dials import SPAN, RecentDials
 from ringback.domain.assignment import draw
 from ringback.domain.callback import IN_PROGRESS, MAX_RESPONSE_BYTES, MAX_WEIGHT, Callback, Lease, State, weight
 from ringback.domain.errors import RequestIdReused, StorageUnavailable
 from ringback.domain.events import Leased, LeaseReleased
 from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import after
-from ringback.domain.queue import Queue, Turn
+from ringback.domain.queue import Queue, Turn, joined
 from ringback.domain.service import Service
 from ringback.domain.view import EVERYTHING, View
 from ringback.ports.clock import Clock
@@ -92,6 +94,7 @@ class Assigner:
         presence: DialerPresence,
         policy: DialPolicy,
         rests: AgentRests,
+        recent_dials: RecentDials,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -100,6 +103,7 @@ class Assigner:
         self._presence = presence
         self._policy = policy
         self._rests = rests
+        self._recent_dials = recent_dials
         self._polls: list[_Poll] = []
         # The poll for which leases are being written.
         self._serving: _Poll | None = None
@@ -107,12 +111,19 @@ class Assigner:
         # Services that may have something to grant, the one served longest ago first; checked once there is a
         # poll for them.
         self._ready: dict[str, None] = {}
+        # Those that are so since this round began, when the polls that have waited longest were perhaps served already.
+        self._ready_next: dict[str, None] = {}
         # Services with a callback that only waits for another call to the same phone to end.
         self._held: set[str] = set()
         # For each service that rests, or with a callback whose phone is kept: the timer for the end of that.
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._woken = asyncio.Event()
+        # What is due, and was brought here because a poll waits for it.
+        self._arrivals = Arrivals()
+        # Services that had no free slot when that was last looked at.
+        self._full: set[str] = set()
         self._outage = OutageLog()
+        self._runs = False
         self._closing = False
         directory.listen(self._on_service)
         policy.listen(self.look_at_all)
@@ -213,22 +224,59 @@ class Assigner:
 
     async def run(self) -> None:
         """Serve polls, the longest waiting first, whenever there is something to grant; until cancelled."""
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            for poll in list(self._polls):
-                if poll.leased.done():
-                    continue  # ended already, or withdrawn while another one was served
-                self._serving = poll
-                try:
-                    granted = await self._serve(poll.request)
-                except StorageUnavailable as fault:
-                    self._fail(poll, fault)
-                    continue
-                finally:
-                    self._serving = None
-                if granted or poll.request.wait_s == 0 or poll not in self._polls:
-                    poll.leased.set_result(granted)
+        self._runs = True
+        try:
+            while True:
+                await self._woken.wait()
+                self._woken.clear()
+                with self._arrivals.round() as service_ids:
+                    self._begin_round(service_ids)
+                    await self._serve_polls()
+        finally:
+            self._runs = False
+            self._arrivals.close()
+
+    def _begin_round(self, service_ids: Sequence[str] = ()) -> None:
+        """Let all services that are ready by now, and these, count: polls are served the longest waiting first."""
+        self._ready |= self._ready_next | dict.fromkeys(service_ids)
+        self._ready_next = {}
+
+    async def _serve_polls(self) -> None:
+        for poll in list(self._polls):
+            if poll.leased.done():
+                continue  # ended already, or withdrawn while another one was served
+            self._serving = poll
+            try:
+                granted = await self._serve(poll.request)
+            except StorageUnavailable as fault:
+                self._fail(poll, fault)
+                continue
+            finally:
+                self._serving = None
+            if granted or poll.request.wait_s == 0 or poll not in self._polls:
+                poll.leased.set_result(granted)
+
+    async def take_due(self, changes: Sequence[Change]) -> Sequence[Change]:
+        """Store changes that take callbacks to the queue together with the leases of those that are next.
+
+        Only where a poll waits for them, and all of a service's or none. Return what was stored, leases included.
+        """
+        services = dict.fromkeys(change.before.service_id for change in changes)
+        awaited = [service_id for service_id in services if self._awaits(service_id)]
+        if awaited:
+            self._woken.set()
+        return await self._arrivals.offer(changes, awaited)
+
+    def _awaits(self, service_id: str) -> bool:
+        """Return whether a callback that joins the queue of this service would probably be leased at once."""
+        service = self._directory.find(service_id)
+        return (
+            self._runs
+            and service is not None
+            and service_id not in self._full
+            and self._rests.until(service_id, self._clock.now()) is None
+            and any(poll.request.may_have(service) and not poll.leased.done() for poll in self._polls)
+        )
 
     def _fail(self, poll: "_Poll", fault: StorageUnavailable) -> None:
         """Fail a poll. Leases may have been written for it all the same: a repetition gets those, and no others."""
@@ -264,10 +312,15 @@ class Assigner:
         depth = count
         while (queue := await self._read(service_id, request, depth + len(passed_over))) is not None:
             now = self._clock.now()
+            if arrived := self._arrivals.of(service_id):
+                queue = self._joined(queue, [change.after for change in arrived], now)
             drawn, credits_ = draw(queue, count, now, room, passed_over)
             if not drawn:
                 break
             if barred(self._policy, queue, drawn, now):
+                if arrived:
+                    self._arrivals.end(service_id)
+                    continue
                 # Rarely one alone: all that are read go at once, and more are read the next time.
                 depth = _BARRING_DEPTH
                 await self._take_out(barred(self._policy, queue, chain(*queue.heads.values()), now))
@@ -276,9 +329,11 @@ class Assigner:
                 Change(c, _lease_to(c, request, queue.service, now), settings=queue.service, identity=request.identity)
                 for c in drawn
             ]
+            stored = [*arrived, *changes]
             try:
-                await self._store.apply(changes, Turn(service_id, credits_, queue.turn.revision + 1))
+                await self._store.apply(stored, Turn(service_id, credits_, queue.turn.revision + 1))
             except PhoneInUse as taken:
+                self._arrivals.end(service_id)
                 # The next read tells so, too, unless the row is from a version that would take it for another phone.
                 passed_over |= refused & taken.callback_ids
                 refused |= taken.callback_ids
@@ -286,10 +341,17 @@ class Assigner:
                     asyncio.get_running_loop().call_later(_RETRY_S, self._make_ready, service_id)
                 continue
             except RevisionConflict:
+                self._arrivals.end(service_id)
                 continue
+            self._arrivals.end(service_id, stored)
             self._ready[service_id] = None  # there may be more, or a callback that is held now
             return [c.after for c in changes]
         return ()
+
+    def _joined(self, queue: Queue, arriving: Sequence[Callback], now: datetime) -> Queue:
+        # Another server may have dialled one of them just now: DIALING is judged by what is stored.
+        dialled = {c.callback_id: self._recent_dials.begun(c.phone, now - SPAN) for c in arriving}
+        return joined(queue, arriving, dialled)
 
     async def _read(self, service_id: str, request: LeaseRequest, depth: int) -> Queue | None:
         """Return the queue of a service, as deep as this; None when there is nothing to grant to this poll."""
@@ -301,8 +363,11 @@ class Assigner:
         queue = await self._store.queue(service_id, depth, self._clock.now())
         if queue is None or not queue.held:
             self._held.discard(service_id)
+        self._full.discard(service_id)
         if queue is None:
             return None
+        if queue.in_progress >= queue.service.capacity:
+            self._full.add(service_id)
         if not request.may_have(queue.service):
             self._ready[service_id] = None  # for others
             return None
@@ -341,7 +406,7 @@ class Assigner:
             self._make_ready(service.service_id)
 
     def _make_ready(self, service_id: str) -> None:
-        self._ready[service_id] = None
+        self._ready_next[service_id] = None
         self._woken.set()
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
@@ -349,7 +414,7 @@ class Assigner:
             state, previous = event.callback.state, event.previous
             freed = previous is not None and previous.state in IN_PROGRESS and state not in IN_PROGRESS
             if freed:
-                self._ready.update(dict.fromkeys(self._held))
+                self._ready_next.update(dict.fromkeys(self._held))
                 self._held.clear()
             # A callback that has left the head of a line without a grant may have been skipped, with others behind it.
             left = previous is not None and previous.state is State.QUEUED and state is not State.OFFERED

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
@@ -31,14 +32,20 @@ from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.quiet_hours import QuietHours
 from ringback.domain.service import Service
 from ringback.ports.store import Store
-from ringback.ports.values import Change, Retention
+from ringback.ports.values import Agenda, Change, Retention
 
 _log = logging.getLogger(__name__)
 
 # How many callbacks one transaction takes: large enough to be cheap, small enough not to hold up others' writes.
 BATCH = 500
+# So many that are due may be leased by the write that queues them, one service after the other; more are queued first.
+_FEW: Final = 20
 PURGE_INTERVAL = timedelta(minutes=1)
 _PAUSE = timedelta(seconds=1)
+
+TakeDue = Callable[[Sequence[Change]], Awaitable[Sequence[Change]]]
+# Reads what is to be done.
+_Look = Callable[[], Awaitable[Agenda]]
 
 
 class Work(StrEnum):
@@ -55,8 +62,17 @@ class Work(StrEnum):
 class Scheduler:
     """The work of a pass, which is one call of `run_once(now)`."""
 
-    def __init__(self, store: Store, directory: Directory, retention: Retention, policy: DialPolicy) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        retention: Retention,
+        policy: DialPolicy,
+        take_due: TakeDue,
+    ) -> None:
+        """`take_due` stores those changes to QUEUED that lead to a lease at once; it returns all that it has stored."""
         self._store = store
+        self._take_due = take_due
         self._directory = directory
         self._policy = policy
         self._retention = retention
@@ -83,25 +99,61 @@ class Scheduler:
         """Do everything that is due at `now`, and return when the next pass is due."""
         await self.look_for_outage(now)
         lapse_time = self._outage.lapse_time(now)
-        await self._settle(
-            Work.LAPSED, lambda limit: self._store.lapsed(lapse_time, limit), lambda c: self._lapse(c, now)
-        )
-        await self._settle(
-            Work.EXPIRED, lambda limit: self._store.expired(now, limit), lambda c: [after(c, ExpireTimePassed(at=now))]
-        )
+        look = partial(self._store.agenda, now, lapse_time, BATCH)
+        agenda = await self._end_what_is_over(look, now)
+        moved = self.moved.total()
         await self._follow_changes(now)
         await self._follow_clock(now)
-        await self._settle(Work.DUE, lambda limit: self._store.due(now, limit), lambda c: self._promote(c, now))
+        if self.moved.total() != moved:
+            agenda = await look()
+        agenda = await self._queue_what_is_due(agenda, look, now)
+        moved = self.moved.total()
         await self._close(now)
         await self._replan_some(now)
         next_purge = await self._purge(now)
+        if self.moved.total() != moved:
+            agenda = await look()
         times = [next_purge, *self._closings.values()]
         if self._replanned or self._set_back_after is not None:
             times.append(now)
-        if (next_time := await self._store.next_time()) is not None:
-            # After an outage it may be the end of a lease that does not count yet.
-            times.append(next_time if lapse_time == now else max(next_time, now + _PAUSE))
+        # After an outage it may be the end of a lease that does not count yet.
+        soonest = now if lapse_time == now else now + _PAUSE
+        if agenda.has_work:
+            times.append(soonest)
+        if agenda.next_time is not None:
+            times.append(max(agenda.next_time, soonest))
         return min(times)
+
+    async def _end_what_is_over(self, look: _Look, now: datetime) -> Agenda:
+        """Close the leases that have lapsed and end what has expired; return what is to be done then."""
+        while (agenda := await look()).lapsed or agenda.expired:
+            lapsed = await self._apply(Work.LAPSED, agenda.lapsed, lambda c: self._lapse(c, now))
+            expired = await self._apply(Work.EXPIRED, agenda.expired, lambda c: [after(c, ExpireTimePassed(at=now))])
+            if not lapsed and not expired:  # the same ones would be found again
+                break
+        return agenda
+
+    async def _queue_what_is_due(self, agenda: Agenda, look: _Look, now: datetime) -> Agenda:
+        """Promote what is due, and return what is to be done then."""
+        while due := agenda.due:
+            stored = await self._queue(due, now)
+            if sum(change.before.state is State.SCHEDULED for change in stored) == len(due) < BATCH:
+                times = [at for change in stored for at in _times_of_interest(change.after)]
+                return replace(agenda, due=(), next_time=min(filter(None, [agenda.next_time, *times]), default=None))
+            agenda = await look()
+            if not stored:
+                break
+        return agenda
+
+    async def _queue(self, due: Sequence[Callback], now: datetime) -> Sequence[Change]:
+        """Promote them, and return what was stored, together with the leases that were granted by the same write."""
+        changes = await self._decide(due, lambda c: self._promote(c, now))
+        to_queue = [change for change in changes if change.after.state is State.QUEUED]
+        taken = await self._take_due(to_queue) if len(due) <= _FEW else ()
+        taken_ids = {change.before.callback_id for change in taken}
+        self.moved[Work.DUE] += sum(change.before.state is State.SCHEDULED for change in taken)
+        rest = [change for change in changes if change.before.callback_id not in taken_ids]
+        return [*taken, *await self._store_each(Work.DUE, rest)]
 
     def note_outage(self, now: datetime) -> None:
         """Note that the database was away at this time."""
@@ -139,11 +191,19 @@ class Scheduler:
         self, work: Work, found: Sequence[Callback], decide: Callable[[Callback], Sequence[Callback]]
     ) -> Sequence[Change]:
         """Store the versions that `decide` makes of each, and return what was stored."""
+        return await self._store_each(work, await self._decide(found, decide))
+
+    async def _decide(
+        self, found: Sequence[Callback], decide: Callable[[Callback], Sequence[Callback]]
+    ) -> Sequence[Change]:
         await self._learn(found)
         changes: list[Change] = []
         for callback in found:
             with suppress(ServiceNotFound):  # cancelled since it was read, and the service deleted
                 changes += [Change(*step) for step in pairwise([callback, *decide(callback)])]
+        return changes
+
+    async def _store_each(self, work: Work, changes: Sequence[Change]) -> Sequence[Change]:
         stored = await apply_each(self._store, changes)
         self.moved[work] += len(stored)
         if work is Work.LAPSED:

@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from ringback.domain.errors import StorageFault, StorageUnavailable
-from ringback.storage.event_row import mark_of
+from ringback.ports.values import LoggedEvent
+from ringback.storage.event_row import logged, mark_of
 from ringback.storage.postgres.connection import RIVALRY, Connection, Link, unavailable
 from ringback.storage.postgres.continuity import Continuity
 from ringback.storage.postgres.doubt import CommitInDoubt, Doubt
@@ -20,6 +21,7 @@ from ringback.storage.postgres.transaction import (
     Locks,
     PostgresOperation,
     PostgresTransaction,
+    Rest,
 )
 from ringback.storage.writer import Submission, places_by_operation
 
@@ -27,13 +29,13 @@ _log = logging.getLogger(__name__)
 
 # With `PATIENCE_S` for a new connection this makes five seconds, also for what waits behind a batch that hangs.
 WRITE_LIMIT_S: Final = 4.0
-_SERVER_BITS: Final = 62
 # Attempts of a request that is alone in its transaction, when others conflict with it.
 _ATTEMPTS: Final = 3
 
-# Tells the other servers the newest numbers of the log and of the services. The parameter is the channel.
+# Tells the other servers the newest numbers of the log and of the services. The parameters are the channel, and the
+# number of this server.
 _NOTIFY: Final = f"""
-    SELECT pg_notify($1, concat({NEWEST_EVENT}, ' ', (SELECT services_version FROM ringback)))
+    SELECT pg_notify($1, concat({NEWEST_EVENT}, ' ', (SELECT services_version FROM ringback), ' ', $2::bigint))
 """  # noqa: S608 - SQL of ours
 
 _Submission = Submission[PostgresOperation[Any, Any]]
@@ -45,12 +47,13 @@ class PostgresBatchWriter:
     def __init__(
         self,
         link: Link,
+        server: int,
         channel: str,
         continuity: Continuity,
-        committed: Callable[[int, int], None],
+        committed: Callable[[int, int, Sequence[LoggedEvent]], None],
         found: Callable[[Sequence[tuple[object, object]]], None],
     ) -> None:
-        """`committed` gets the newest numbers of the log and of the services; 0 for no change.
+        """`committed` gets the newest numbers of the log and of the services, 0 for no change, and the new events.
 
         `found` gets the requests and outcomes of a transaction that turns out to be committed after all, when its
         callers have been told that nothing is known of it.
@@ -61,8 +64,7 @@ class PostgresBatchWriter:
         self._committed = committed
         self._found = found
         self._notifies = True
-        # Drawn: no two servers that run have the same, and one that starts again needs not have its own.
-        self._server = secrets.randbits(_SERVER_BITS)
+        self._server = server
         # Nothing is written before this is settled.
         self._doubt: Doubt | None = None
         self._now_s = asyncio.get_running_loop().time
@@ -141,15 +143,17 @@ class PostgresBatchWriter:
         try:
             async with connection.pipeline() as pipeline:
                 transaction = PostgresTransaction(connection, pipeline, self._server)
-                await transaction.begin(Locks.together(s.operation.locks(s.request) for s in batch))
-                outcomes = await _run_operations(transaction, batch)
+                locks = Locks.together(s.operation.locks(s.request) for s in batch)
+                works = _Works(transaction, batch)
+                await transaction.begin(locks, works.send_ahead)
+                outcomes = await works.run()
                 newest = await transaction.append()
                 is_committing = True  # from here on it may be on its way
                 grades.clear()
                 commit = await transaction.send("COMMIT")
                 if self._notifies and (newest is not None or transaction.services_version):
                     # After the commit, in its own transaction: a hint that fails cannot harm what is written.
-                    await transaction.send(_NOTIFY, self._channel)
+                    await transaction.send(_NOTIFY, self._channel, self._server)
         except psycopg.Error as error:
             if commit is None or commit.statusmessage != "COMMIT":
                 if is_committing and connection.closed:
@@ -169,9 +173,10 @@ class PostgresBatchWriter:
         number = 0
         if newest is not None:
             [(number,)] = await newest.fetchall()
-            self._continuity.saw(number, *mark_of(transaction.entries[-1]))
+            self._continuity.saw(number, *mark_of(transaction.entries[-1].row))
         self._continuity.saw_services(transaction.services_version)
-        self._committed(number, transaction.services_version)
+        events = logged(transaction.entries, number - len(transaction.entries) + 1)
+        self._committed(number, transaction.services_version, events)
         return outcomes
 
     async def _settle(self, doubt: Doubt, deadline_s: float) -> None:
@@ -184,7 +189,7 @@ class PostgresBatchWriter:
         doubt.committed = number is not None
         if number is not None:
             self._continuity.saw(number, *mark_of(doubt.entry))
-            self._committed(number, 0)
+            self._committed(number, 0, ())
             if not doubt.callers_wait:
                 self._found(doubt.pairs())
 
@@ -206,7 +211,7 @@ class PostgresBatchWriter:
 def _doubt(batch: Sequence[_Submission], outcomes: Sequence[Any], transaction: PostgresTransaction) -> Doubt | None:
     if not transaction.entries:
         return None
-    return Doubt([submission.request for submission in batch], outcomes, transaction.entries[-1])
+    return Doubt([submission.request for submission in batch], outcomes, transaction.entries[-1].row)
 
 
 def _lost_in_commit(error: BaseException | None) -> StorageUnavailable:
@@ -224,13 +229,32 @@ def _without_values(error: psycopg.Error) -> str:
     return error.diag.message_primary or type(error).__name__
 
 
-async def _run_operations(transaction: PostgresTransaction, batch: Sequence[_Submission]) -> list[Any]:
-    outcomes: list[Any] = [None] * len(batch)
-    for operation, places in places_by_operation(batch).items():
-        results = await operation.run(transaction, [batch[place].request for place in places])
-        for place, result in zip(places, results, strict=True):
-            outcomes[place] = result
-    return outcomes
+class _Works:
+    """The operations of a batch, each once, with all of its requests."""
+
+    def __init__(self, transaction: PostgresTransaction, batch: Sequence[_Submission]) -> None:
+        self._transaction = transaction
+        self._batch = batch
+        self._places = places_by_operation(batch)
+        self._rest: dict[PostgresOperation[Any, Any], Rest[Any]] = {}
+
+    async def send_ahead(self) -> None:
+        for operation, places in self._places.items():
+            if operation.ahead is not None:
+                rest = await operation.ahead(self._transaction, self._requests(places))
+                if rest is not None:
+                    self._rest[operation] = rest
+
+    async def run(self) -> list[Any]:
+        outcomes: list[Any] = [None] * len(self._batch)
+        for operation, places in self._places.items():
+            rest = self._rest.get(operation) or partial(operation.run, self._transaction, self._requests(places))
+            for place, result in zip(places, await rest(), strict=True):
+                outcomes[place] = result
+        return outcomes
+
+    def _requests(self, places: Sequence[int]) -> list[Any]:
+        return [self._batch[place].request for place in places]
 
 
 async def _clean(connection: Connection) -> None:

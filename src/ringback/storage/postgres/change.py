@@ -4,6 +4,7 @@ Nothing here decides what may happen to a callback.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 from ringback.ports.errors import RevisionConflict, TargetTaken
@@ -12,7 +13,8 @@ from ringback.storage import event_row
 from ringback.storage.body import duration_us, read_callback, time_us, write_json
 from ringback.storage.callback_row import CALLBACK_COLUMNS, Row, row_of
 from ringback.storage.comparison import begun_call, compare, dialled_phone
-from ringback.storage.operations import Changes, KeepingBounds, Shift
+from ringback.storage.event_row import LogEntry
+from ringback.storage.operations import Changes, KeepingBounds, ManyChanges, Shift
 from ringback.storage.postgres.labels import delete_labels, insert_labels
 from ringback.storage.postgres.recordset import recordset, rows_json
 from ringback.storage.postgres.transaction import Locks, PostgresOperation, PostgresTransaction, each, poll_lock
@@ -64,7 +66,8 @@ async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> 
         changes, turn = call
         for change in changes:
             row = rows[change.after.callback_id] = row_of(change.after)
-            transaction.entries.append(event_row.updated(change, row[-1]))
+            entry = event_row.updated(change, row[-1])
+            transaction.entries.append(LogEntry(entry, change.before, change.after, change.identity))
             transaction.ends.add(change.before, change.after)
         dialled += [row for row in map(dialled_phone, changes) if row is not None]
         relabelled += [c for c in changes if c.before.request.labels != c.after.request.labels]
@@ -134,6 +137,16 @@ def _locks(call: Changes) -> Locks:
 
 
 apply = PostgresOperation(_apply, _locks)
+
+
+async def _apply_many(
+    transaction: PostgresTransaction, requests: Sequence[ManyChanges]
+) -> list[list[Exception | None]]:
+    results = iter(await _apply(transaction, [call for request in requests for call in request.calls]))
+    return [list(islice(results, len(request.calls))) for request in requests]
+
+
+apply_many = PostgresOperation(_apply_many, lambda request: Locks.together(map(_locks, request.calls)))
 
 
 # --- Leases ------------------------------------------------------------------------------------------------------

@@ -11,12 +11,13 @@ import psycopg
 from ringback.domain.callback import Callback
 from ringback.storage import event_row
 from ringback.storage.body import read_callback
-from ringback.storage.callback_row import CALLBACK_COLUMNS
-from ringback.storage.creation import JointCreation, NewCallback
+from ringback.storage.callback_row import CALLBACK_COLUMNS, Row
+from ringback.storage.creation import Found, JointCreation, NewCallback
+from ringback.storage.event_row import LogEntry
 from ringback.storage.operations import Creation
 from ringback.storage.postgres.labels import insert_labels
 from ringback.storage.postgres.recordset import recordset, rows_json
-from ringback.storage.postgres.transaction import Locks, PostgresOperation, PostgresTransaction
+from ringback.storage.postgres.transaction import Locks, PostgresOperation, PostgresTransaction, Rest
 
 
 class _Name(NamedTuple):
@@ -34,10 +35,19 @@ class _Place(NamedTuple):
 
 
 _COLUMN_LIST: Final = ", ".join(CALLBACK_COLUMNS)
-_INSERT: Final = f"""
+_INSERT_WHERE: Final = f"""
     INSERT INTO callback ({_COLUMN_LIST}) SELECT {_COLUMN_LIST} FROM {recordset(CALLBACK_COLUMNS, "new")}
-        ON CONFLICT DO NOTHING RETURNING callback_id
+        {{where}} ON CONFLICT DO NOTHING RETURNING callback_id
 """  # noqa: S608 - SQL of ours
+_INSERT: Final = _INSERT_WHERE.format(where="")
+# All of them or none: what is missing, or has another revision, is told by the locked rows.
+_WANTED: Final = ("service_id", "revision")
+_INSERT_AHEAD: Final = _INSERT_WHERE.format(
+    where=f"""WHERE NOT EXISTS (
+        SELECT FROM {recordset(_WANTED, "wanted", parameter=2)} LEFT JOIN service USING (service_id)
+         WHERE service.revision IS NULL OR service.revision <> wanted.revision
+    )"""
+)
 SAME_NAME: Final = """
     SELECT body, lease_expire_us FROM callback WHERE callback_id = ANY($1)
     UNION ALL
@@ -62,21 +72,56 @@ async def _create(
     transaction: PostgresTransaction, calls: Sequence[Creation]
 ) -> list[list[Callback | None] | Exception]:
     creation = JointCreation(calls, transaction.services)
-    found = await _insert_new(transaction, creation.new)
+    return await _log(transaction, creation, await _insert_new(transaction, creation.new))
+
+
+async def _create_ahead(
+    transaction: PostgresTransaction, calls: Sequence[Creation]
+) -> Rest[list[Callback | None]] | None:
+    """Insert as if all services were as the calls expect, without a look at them; the statement looks itself."""
+    if any(call.alone for call in calls):
+        return None
+    revisions: dict[str, int | None] = {callback.service_id: None for call in calls for callback in call.new}
+    for service in (service for call in calls for service in call.settings):
+        if revisions[service.service_id] not in {None, service.revision}:
+            return None  # not all of them can be right
+        revisions[service.service_id] = service.revision
+    creation = JointCreation(calls, {service_id: revision or 0 for service_id, revision in revisions.items()})
+    first = _first_of_equals(enumerate(creation.new))
+    services = rows_json(_WANTED, revisions.items())
+    inserted = await transaction.send(_INSERT_AHEAD, rows_json(CALLBACK_COLUMNS, _ordered(first)), services)
+
+    async def go_on() -> list[list[Callback | None] | Exception]:
+        ids = {callback_id for (callback_id,) in await inserted.fetchall()}
+        stored = [place for place, new in first.items() if new.callback.callback_id in ids]
+        if not stored:
+            return await _create(transaction, calls)
+        return await _log(transaction, creation, await _insert_new(transaction, creation.new, stored))
+
+    return go_on
+
+
+async def _log(
+    transaction: PostgresTransaction, creation: JointCreation, found: Found
+) -> list[list[Callback | None] | Exception]:
     stored = creation.stored(found)
     await insert_labels(transaction, [new.callback for new in stored])
     for new in stored:
-        transaction.entries.append(event_row.created(new.callback, new.row[-1]))
-        transaction.ends.add(None, new.callback)
+        callback = new.callback
+        row = event_row.created(callback, new.row[-1])
+        transaction.entries.append(LogEntry(row, None, callback, callback.identity))
+        transaction.ends.add(None, callback)
     return creation.results(found)
 
 
-async def _insert_new(transaction: PostgresTransaction, new: Sequence[NewCallback]) -> list[Callback | None]:
-    """Return for each the one that is stored already, None when the new one was stored."""
-    there_already: dict[int, Callback | None] = {}
+async def _insert_new(
+    transaction: PostgresTransaction, new: Sequence[NewCallback], inserted: Collection[int] = ()
+) -> list[Callback | None]:
+    """Return for each the one that is stored already, None when the new one was stored; some were just now."""
+    there_already: dict[int, Callback | None] = dict.fromkeys(inserted)
     known = _Known()
     # Mostly, all are new: they are looked up only when one was not inserted, or before, when one must be alone.
-    look_up = any(one.alone for one in new)
+    look_up = bool(inserted) or any(one.alone for one in new)
     while pending := {place: one for place, one in enumerate(new) if place not in there_already}:
         if look_up:
             await known.look_up(transaction, pending.values())
@@ -95,11 +140,17 @@ async def _insert(transaction: PostgresTransaction, new: Mapping[int, NewCallbac
     """Insert them, and return the places of those that were stored."""
     if not new:
         return []
-    # In the order of the names that other requests may have, too: their own ids, which no other has, come last. So two
-    # servers with the same names do not deadlock.
-    rows = [one.row for one in sorted(new.values(), key=lambda one: sorted(_names(one.callback), reverse=True))]
-    stored = {callback_id for (callback_id,) in await transaction.ask(_INSERT, rows_json(CALLBACK_COLUMNS, rows))}
+    rows = rows_json(CALLBACK_COLUMNS, _ordered(new))
+    stored = {callback_id for (callback_id,) in await transaction.ask(_INSERT, rows)}
     return [place for place, one in new.items() if one.callback.callback_id in stored]
+
+
+def _ordered(new: Mapping[int, NewCallback]) -> list[Row]:
+    """Return the rows in the order of the names that other requests may have, too: so two servers do not deadlock.
+
+    Their own ids, which no other has, come last.
+    """
+    return [one.row for one in sorted(new.values(), key=lambda one: sorted(_names(one.callback), reverse=True))]
 
 
 def _first_of_equals(new: Iterable[tuple[int, NewCallback]]) -> dict[int, NewCallback]:
@@ -170,4 +221,4 @@ def _locks(call: Creation) -> Locks:
     return Locks(services={callback.service_id for callback in call.new}, alone=bool(call.alone))
 
 
-create = PostgresOperation(_create, _locks)
+create = PostgresOperation(_create, _locks, _create_ahead)

@@ -6,6 +6,7 @@ from typing import Final
 from ringback.domain.target import number_of_phone
 from ringback.storage import event_row
 from ringback.storage.comparison import changed_since
+from ringback.storage.event_row import LogEntry
 from ringback.storage.operations import Erasing
 from ringback.storage.postgres.labels import delete_labels
 from ringback.storage.postgres.recordset import recordset, rows_json
@@ -41,7 +42,7 @@ async def _erase(transaction: PostgresTransaction, request: Erasing) -> int:
     found = [callback.callback_id for callback in request.callbacks]
     await transaction.send("DELETE FROM kept_call WHERE callback_id = ANY($1)", found)
     transaction.entries += [
-        event_row.erased_row(callback, request.now, request.identity) for callback in request.callbacks
+        LogEntry(event_row.erased_row(callback, request.now, request.identity)) for callback in request.callbacks
     ]
     return len(stored)
 

@@ -34,8 +34,10 @@ class Listener:
     """The task that reports the newest numbers of the log and of the services, whichever server changed them."""
 
     def __init__(
-        self, address: Address, channel: str, continuity: Continuity, heard: Callable[[int, int], None]
+        self, address: Address, server: int, channel: str, continuity: Continuity, heard: Callable[[int, int], None]
     ) -> None:
+        """`server` is the number of this server, which hears of its own commits before."""
+        self._server = str(server)
         self._channel = channel
         self._continuity = continuity
         self._heard = heard
@@ -78,9 +80,10 @@ class Listener:
         async for notification in connection.notifies(timeout=interval_s):
             if notification.channel != self._channel:  # of another Ringback in this database, by way of a pooler
                 continue
-            numbers = notification.payload.split()
-            self._heard(int(numbers[0]), int(numbers[1]))
-            self._notified = int(numbers[0]) + int(numbers[1])
+            newest_event, version, *servers = notification.payload.split()  # earlier versions do not say who they are
+            if servers != [self._server]:
+                self._heard(int(newest_event), int(version))
+            self._notified = int(newest_event) + int(version)
         found = newest + services_version
         if self._found is not None and found > max(self._found, self._notified):
             self._polls_until = max(self._polls_until, self._loop.time() + POLLING_S)

@@ -7,6 +7,7 @@ from typing import Final
 from ringback.ports.values import Retention
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
+from ringback.storage.event_row import LogEntry
 from ringback.storage.operations import DIALLED_KEPT, LEFT_CALLS_KEPT, Purge
 from ringback.storage.outcome_row import KEPT as COUNTS_KEPT
 from ringback.storage.postgres.labels import delete_labels
@@ -94,7 +95,7 @@ async def _purge_callbacks(transaction: PostgresTransaction, now: datetime, rete
     await transaction.send("DELETE FROM callback WHERE callback_id = ANY($1)", [row[0] for row in ended])
     for callback_id, _, _ in ended:
         transaction.locked.callbacks.pop(callback_id, None)
-    transaction.entries += [event_row.purged(now, *row) for row in ended]
+    transaction.entries += [LogEntry(event_row.purged(now, *row)) for row in ended]
     return len(ended)
 
 

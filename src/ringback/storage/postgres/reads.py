@@ -39,27 +39,30 @@ async def calls_of_callbacks(connection: Connection, callback_ids: Sequence[str]
 
 # --- The scheduler's queries -----------------------------------------------------------------------------------
 
-DUE: Final = """
-    SELECT body, lease_expire_us FROM callback
-     WHERE state = 'SCHEDULED' AND next_attempt_us <= $1 ORDER BY next_attempt_us LIMIT $2
-"""
-EXPIRED: Final = """
-    SELECT body, lease_expire_us FROM callback
-     WHERE next_attempt_us IS NOT NULL AND expire_us <= $1 ORDER BY expire_us LIMIT $2
-"""
-LAPSED: Final = """
-    SELECT body, lease_expire_us FROM callback
-     WHERE lease_expire_us IS NOT NULL AND lease_expire_us <= $1 ORDER BY lease_expire_us LIMIT $2
+AGENDA: Final = """
+    (
+        SELECT 'LAPSED', body, lease_expire_us FROM callback
+         WHERE lease_expire_us IS NOT NULL AND lease_expire_us <= $2 ORDER BY lease_expire_us LIMIT $3
+    )
+    UNION ALL
+    (
+        SELECT 'EXPIRED', body, lease_expire_us FROM callback
+         WHERE next_attempt_us IS NOT NULL AND expire_us <= $1 ORDER BY expire_us LIMIT $3
+    )
+    UNION ALL
+    (
+        SELECT 'DUE', body, lease_expire_us FROM callback
+         WHERE state = 'SCHEDULED' AND next_attempt_us <= $1 ORDER BY next_attempt_us LIMIT $3
+    )
+    UNION ALL
+    SELECT NULL, NULL, least(
+        (SELECT min(next_attempt_us) FROM callback WHERE state = 'SCHEDULED' AND next_attempt_us > $1),
+        (SELECT min(expire_us) FROM callback WHERE next_attempt_us IS NOT NULL AND expire_us > $1),
+        (SELECT min(lease_expire_us) FROM callback WHERE lease_expire_us IS NOT NULL AND lease_expire_us > $2)
+    )
 """
 OUTLASTING: Final = """
     SELECT body, lease_expire_us FROM callback WHERE lease_expire_us > $1 ORDER BY lease_expire_us LIMIT $2
-"""
-NEXT_TIME: Final = """
-    SELECT least(
-        (SELECT min(next_attempt_us) FROM callback WHERE state = 'SCHEDULED'),
-        (SELECT min(expire_us) FROM callback WHERE next_attempt_us IS NOT NULL),
-        (SELECT min(lease_expire_us) FROM callback WHERE lease_expire_us IS NOT NULL)
-    )
 """
 CLOCK_JUMPS: Final = "SELECT clock_jumps FROM ringback"
 CLOCK_MARK: Final = "SELECT clock_boot, clock_ahead_us, clock_marked_jumps FROM ringback"
@@ -332,11 +335,8 @@ STATEMENTS: Final = Statements(
     get=GET,
     get_by_task=GET_BY_TASK,
     get_by_request=GET_BY_REQUEST,
-    due=DUE,
-    expired=EXPIRED,
-    lapsed=LAPSED,
+    agenda=AGENDA,
     outlasting=OUTLASTING,
-    next_time=NEXT_TIME,
     scheduled=SCHEDULED,
     moved_by_hours=MOVED_BY_HOURS,
     held_by=HELD_BY,

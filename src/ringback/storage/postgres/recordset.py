@@ -17,7 +17,7 @@ def rows_json(columns: Sequence[str], rows: Iterable[Row]) -> str:
     return write_json([dict(zip(columns, row, strict=True)) for row in rows])
 
 
-def recordset(columns: Sequence[str], alias: str = "") -> str:
-    """Return the table expression for the rows of `rows_json`, given as the first parameter of a statement."""
+def recordset(columns: Sequence[str], alias: str = "", parameter: int = 1) -> str:
+    """Return the table expression for the rows of `rows_json`, given as a parameter of a statement."""
     typed = (f"{name} {'bigint' if name in _NUMBERS or name.endswith('_us') else 'text'}" for name in columns)
-    return f"json_to_recordset($1::json) AS {alias} ({', '.join(typed)})"
+    return f"json_to_recordset(${parameter}::json) AS {alias} ({', '.join(typed)})"

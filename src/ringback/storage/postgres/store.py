@@ -4,6 +4,7 @@ Each server has six connections: one that writes, two for seeks, two for lists a
 other servers commit. There is one more while it starts, and while it counts what is open.
 """
 
+import secrets
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -41,6 +42,9 @@ from ringback.storage.store import SqlStore
 from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
 
+# Drawn: no two servers that run have the same, and one that starts again needs not have its own.
+_SERVER_BITS: Final = 62
+
 _DIALECT: Final[Dialect[Connection, PostgresOperation[Any, Any]]] = Dialect(
     ask=ask,
     statements=reads.STATEMENTS,
@@ -50,6 +54,7 @@ _DIALECT: Final[Dialect[Connection, PostgresOperation[Any, Any]]] = Dialect(
     operations=Operations(
         create=create.create,
         apply=change.apply,
+        apply_many=change.apply_many,
         extend=change.extend,
         shift_leases=change.shift_leases,
         mark_clock=change.mark_clock,
@@ -92,12 +97,11 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
                 continuity.passed_on(events[-1].number)
             return events
 
-        # Other servers write to the log, too: followers always read from the database.
         log_tail = LogTail(0, read)
         continuity = Continuity(database_id, timelines, lost=log_tail.end)
 
-        def committed(newest_event: int, version: int) -> None:
-            log_tail.advance(newest_event)
+        def committed(newest_event: int, version: int, events: Sequence[LoggedEvent] = ()) -> None:
+            log_tail.advance(newest_event, events)
             services_version.advance(version)
 
         async with AsyncExitStack() as stack:
@@ -108,14 +112,15 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
                 listers = await stack.enter_async_context(LinkPool.open(address, LISTERS, continuity.on_connect))
             counters = LinkForEach(address, continuity.on_connect)
             stack.push_async_callback(counters.close)
-            listener = Listener(address, channel_of(database_id), continuity, committed)
+            server = secrets.randbits(_SERVER_BITS)
+            listener = Listener(address, server, channel_of(database_id), continuity, committed)
             stack.push_async_callback(listener.close)
             stack.callback(services_version.end)
 
             def found(written: Sequence[tuple[object, object]]) -> None:
                 writer.report(written)
 
-            batches = PostgresBatchWriter(writing, channel_of(database_id), continuity, committed, found)
+            batches = PostgresBatchWriter(writing, server, channel_of(database_id), continuity, committed, found)
             writer = Writer(batches.write, stopped=log_tail.end)
             stack.push_async_callback(writer.close)
             return cls(

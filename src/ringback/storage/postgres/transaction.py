@@ -2,8 +2,9 @@
 
 The transaction takes its locks first, then writes, and appends to the event log last.
 
-Statements are sent without waiting for each other's results (pipeline mode), so that a transaction takes three round
-trips, however large it is, and other servers may have to wait for the last of them only.
+Statements are sent without waiting for each other's results (pipeline mode), so that a transaction takes two round
+trips, however large it is: one that takes the locks, and tells what is locked, and one that writes and commits. Other
+servers may have to wait for the last of them only.
 
 Every server takes locks in the same order, so that they do not deadlock: polls and phones, settings, services,
 callbacks, turns, each by id; what is written; the end of the log. A deadlock by another order after all (two names of
@@ -22,9 +23,8 @@ from typing import Any, Final, Generic, TypeVar
 import psycopg
 
 from ringback.ports.errors import DuplicateService, RevisionConflict
-from ringback.storage.callback_row import Row
 from ringback.storage.comparison import Held, Overlay, PhoneRow
-from ringback.storage.event_row import EVENT_COLUMNS
+from ringback.storage.event_row import EVENT_COLUMNS, LogEntry
 from ringback.storage.outcome_row import Ends
 from ringback.storage.postgres.connection import Connection
 from ringback.storage.postgres.durability import KEEP_COMMITS
@@ -33,6 +33,8 @@ from ringback.storage.postgres.recordset import recordset, rows_json
 
 T = TypeVar("T")
 R = TypeVar("R")
+# What is left of an operation, when the locked rows are known.
+Rest = Callable[[], Awaitable[Sequence[R | Exception]]]
 
 # Below `WRITE_LIMIT_S`, so that a caller that waits for a lock gets an error that says so.
 LOCK_TIMEOUT: Final = "3s"
@@ -199,7 +201,7 @@ class PostgresTransaction:
     services: dict[str, int] = field(default_factory=dict)
     unlocked: Unlocked = field(default_factory=Unlocked)
     locked: Overlay = field(init=False)
-    entries: list[Row] = field(default_factory=list)
+    entries: list[LogEntry] = field(default_factory=list)
     # What ends with the entries. It is counted in rows of this server's own, before the end of the log is locked: so
     # no server waits for the count of another.
     ends: Ends = field(default_factory=Ends)
@@ -211,7 +213,7 @@ class PostgresTransaction:
 
     async def send(self, statement: str, *values: object) -> psycopg.AsyncCursor[tuple[Any, ...]]:
         """Send the statement; its error is raised later. The rows are in the cursor after the next round trip."""
-        return await self.connection.execute(statement, values)
+        return await self.connection.gather(statement, values)
 
     async def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of the statement: a round trip."""
@@ -226,7 +228,8 @@ class PostgresTransaction:
         """
         await self.pipeline.sync()
 
-    async def begin(self, locks: Locks) -> None:
+    async def begin(self, locks: Locks, ahead: Callable[[], Awaitable[object]] | None = None) -> None:
+        """Take the locks, and read what is locked; `ahead` sends what else goes into this round trip."""
         await self.send(_BEGIN)
         await self.send(_SETTINGS, self.server)
         if keys := locks.keys:
@@ -250,6 +253,8 @@ class PostgresTransaction:
         numbers = sorted(locks.numbers)
         columns = [list(column) for column in zip(*numbers, strict=True)]
         wanted.append(await self.send(DIAL_OUTS, *columns) if numbers else None)
+        if ahead is not None:
+            await ahead()
         await self._catch_up()
         services, callbacks, turns, phones, settings, counts = [
             [] if cursor is None else await cursor.fetchall() for cursor in wanted
@@ -268,7 +273,8 @@ class PostgresTransaction:
             return None
         if ended := self.ends.take_rows(self.server):
             await self.send(COUNT_UP, end_rows(ended))
-        rows = rows_json(EVENT_COLUMNS, self.entries)  # before the lock: then all servers wait for this one
+        # Before the lock: then all servers wait for this one.
+        rows = rows_json(EVENT_COLUMNS, [entry.row for entry in self.entries])
         await self.send(_LOCK_LOG)
         return await self.send(_APPEND, rows)
 
@@ -280,10 +286,14 @@ class PostgresOperation(Generic[T, R]):
     `run` takes the requests that were submitted for it, in order, and returns for each a result or the refusal to
     raise. For a refused request it must not have written anything; what it raises itself is unexpected, and all is
     rolled back.
+
+    `ahead`, where there is one, may send what needs no look at the locked rows, in the round trip that locks them. It
+    returns what is to be called instead of `run`; None when it has sent nothing.
     """
 
     run: Callable[[PostgresTransaction, Sequence[T]], Awaitable[Sequence[R | Exception]]]
     locks: Callable[[T], Locks] = lambda _: Locks()
+    ahead: Callable[[PostgresTransaction, Sequence[T]], Awaitable[Rest[R] | None]] | None = None
 
 
 def each(

@@ -4,34 +4,40 @@ A refusal comes before anything is written. Nothing here decides what may happen
 """
 
 import sqlite3
-from collections.abc import Sequence
-from functools import cache
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ringback.domain.queue import Turn
 from ringback.ports.errors import RevisionConflict, TargetTaken
 from ringback.ports.values import Change, ClockMark, Extension
 from ringback.storage import event_row
-from ringback.storage.body import duration_us, read_callback, time_us, write_json
-from ringback.storage.callback_row import changed_columns, lease_expire_us, row_of
-from ringback.storage.comparison import Held, PhoneRow, changed_since, compare, dialled_phone, kept_phone
-from ringback.storage.operations import Changes, KeepingBounds, Shift
+from ringback.storage.body import duration_us, read_callback, read_json, time_us, write_json
+from ringback.storage.comparison import Held, Overlay, PhoneRow, begun_call, changed_since, compare, kept_phone
+from ringback.storage.event_row import LogEntry
+from ringback.storage.operations import Changes, KeepingBounds, ManyChanges, Shift
+from ringback.storage.sqlite.changed_rows import DIAL_OUTS, ChangedRow, DialledRow, NotedDials, store
 from ringback.storage.sqlite.transaction import (
     ROWS_PER_INSERT,
-    LogEntry,
+    NotAsRead,
     Transaction,
     delete_labels,
     each,
     insert_labels,
+    service_revision,
 )
 
-PHONE: Final = """
-    SELECT (
+# In one row: each row of a result is another step, which gives the interpreter's lock away.
+PHONES: Final = """
+    SELECT json_group_array(json_array(wanted.value, (
         SELECT callback_id FROM callback INDEXED BY callback_phone_in_call
-         WHERE coalesce(phone, dial_target) = :phone AND lease_dialer IS NOT NULL
-    ), coalesce((SELECT until_us FROM kept_phone WHERE phone = :phone), 0)
+         WHERE coalesce(phone, dial_target) = wanted.value AND lease_dialer IS NOT NULL
+    ), coalesce((SELECT until_us FROM kept_phone WHERE kept_phone.phone = wanted.value), 0)))
+    FROM json_each(?) AS wanted
 """
-DIAL_OUTS: Final = "(SELECT count(*) FROM dialled WHERE phone = ? AND at_us > ?)"
+_COUNT_DIAL_OUTS: Final = f"SELECT {DIAL_OUTS.format(phone='?', since_us='?')}"
 _KEEP: Final = """
     INSERT INTO kept_phone (phone, until_us) VALUES (?, ?)
         ON CONFLICT (phone) DO UPDATE SET until_us = max(until_us, excluded.until_us)
@@ -39,13 +45,14 @@ _KEEP: Final = """
 
 
 class StoredRows(NamedTuple):
-    """`Stored`, with a query for each row."""
+    """`Stored`, with a query for each row; phones that are known to be needed are read before, at once."""
 
     database: sqlite3.Connection
     # Of services that were looked for, or written, before.
     revisions: dict[str, int | None]
-    # The dial-outs of this transaction, which are written last: numbers and times.
-    noted: Sequence[tuple[str, int]] = ()
+    # The dial-outs of this transaction, which are written last.
+    noted: NotedDials
+    phones: Mapping[str, PhoneRow] = MappingProxyType({})
 
     def callback(self, callback_id: str) -> Held | None:
         row = self.database.execute(
@@ -54,50 +61,128 @@ class StoredRows(NamedTuple):
         return None if row is None else Held(*row)
 
     def phone(self, phone: str) -> PhoneRow:
-        return PhoneRow(*self.database.execute(PHONE, {"phone": phone}).fetchone())
+        return self.phones[phone] if phone in self.phones else read_phones(self.database, [phone])[phone]
 
     def dial_outs(self, number: str, since_us: int) -> int:
-        (count,) = self.database.execute(f"SELECT {DIAL_OUTS}", (number, since_us)).fetchone()
-        return int(count) + _noted(self.noted, number, since_us)
+        (count,) = self.database.execute(_COUNT_DIAL_OUTS, (number, since_us)).fetchone()
+        return int(count) + self.noted.count(number, since_us)
 
     def turn(self, service_id: str) -> int | None:
         row = self.database.execute("SELECT revision FROM service_turn WHERE service_id = ?", (service_id,)).fetchone()
         return None if row is None else row[0]
 
     def service(self, service_id: str) -> int | None:
-        if service_id not in self.revisions:
-            row = self.database.execute("SELECT revision FROM service WHERE service_id = ?", (service_id,)).fetchone()
-            self.revisions[service_id] = None if row is None else row[0]
-        return self.revisions[service_id]
+        return service_revision(self.database, self.revisions, service_id)
+
+
+def read_phones(database: sqlite3.Connection, phones: Collection[str]) -> Mapping[str, PhoneRow]:
+    (found,) = database.execute(PHONES, (write_json(list(phones)),)).fetchone()
+    return {phone: PhoneRow(caller, kept_until_us) for phone, caller, kept_until_us in read_json(found)}
 
 
 def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception | None]:
-    database = transaction.database
-    results: list[Exception | None] = []
-    entries: list[LogEntry] = []
-    dialled: list[tuple[str, int]] = []
-    for call in calls:
-        try:
-            # A single change is compared by the UPDATE that writes it.
-            compare(StoredRows(database, transaction.revisions, dialled), call, revisions=len(call.changes) > 1)
-            _require_alone(database, call.changes)
-            entries += [_replace(database, change, dialled) for change in call.changes]
-        except (RevisionConflict, TargetTaken) as refusal:
-            results.append(refusal)
-            continue
-        dialled += [row for row in map(dialled_phone, call.changes) if row is not None]
-        _store_turn(database, call.turn)
-        results.append(None)
-    _note_dialled(database, dialled)
-    transaction.log(entries)
+    notes = _Notes([], NotedDials())
+    places = () if transaction.one_by_one else _places_of_different(calls)
+    together = dict(zip(places, _apply_together(transaction, [calls[place] for place in places], notes), strict=True))
+    results = [
+        together[place] if place in together else _apply_alone(transaction, call, notes)
+        for place, call in enumerate(calls)
+    ]
+    _note_dialled(transaction.database, notes.dialled.rows)
+    transaction.log(notes.entries)
     return results
 
 
-def _noted(noted: Sequence[tuple[str, int]], number: str, since_us: int) -> int:
-    return sum(phone == number and at_us > since_us for phone, at_us in noted)
+def apply_many(transaction: Transaction, requests: Sequence[ManyChanges]) -> list[list[Exception | None]]:
+    results = iter(apply(transaction, [call for request in requests for call in request.calls]))
+    return [list(islice(results, len(request.calls))) for request in requests]
 
 
-def _note_dialled(database: sqlite3.Connection, dialled: Sequence[tuple[str, int]]) -> None:
+class _Notes(NamedTuple):
+    """What a transaction has changed, and has still to note."""
+
+    entries: list[LogEntry]
+    dialled: NotedDials
+
+    def note(self, database: sqlite3.Connection, change: Change, row: ChangedRow) -> None:
+        """Note a change whose row is stored, and store what follows from it."""
+        before, after = change.before, change.after
+        if before.request.labels != after.request.labels:
+            delete_labels(database, [before])
+            insert_labels(database, [after])
+        if (kept := kept_phone(change)) is not None:
+            database.execute(_KEEP, kept)
+        self.entries.append(LogEntry(event_row.updated(change, row.body), before, after, change.identity))
+        self.dialled.add(row.dialled)
+
+
+def _places_of_different(calls: Sequence[Changes]) -> Sequence[int]:
+    """Return the places of calls that can be written together, if there is anything to gain by that.
+
+    Each changes callbacks that no other changes, and needs to look at no other row than these.
+    """
+    times = Counter(change.before.callback_id for call in calls for change in call.changes)
+    places = [
+        place
+        for place, call in enumerate(calls)
+        if all(times[change.before.callback_id] == 1 and not change.alone for change in call.changes)
+    ]
+    return places if sum(len(calls[place].changes) for place in places) > 1 else ()
+
+
+def _apply_together(transaction: Transaction, calls: Sequence[Changes], notes: _Notes) -> list[Exception | None]:
+    """Apply the calls with a few statements. Raise `NotAsRead`."""
+    database = transaction.database
+    results: list[Exception | None] = []
+    phones = {phone for call in calls for phone in map(begun_call, call.changes) if phone is not None}
+    stored = Overlay(
+        StoredRows(database, transaction.revisions, NotedDials(), read_phones(database, phones) if phones else {})
+    )
+    accepted: list[Changes] = []
+    for call in calls:
+        try:
+            # Each change is compared by the UPDATE that writes it.
+            stored.update(compare(stored, call, revisions=False))
+        except RevisionConflict as refusal:
+            results.append(refusal)
+        else:
+            results.append(None)
+            accepted.append(call)
+    changes = [change for call in accepted for change in call.changes]
+    dialled = NotedDials()
+    rows: list[ChangedRow] = []
+    for change in changes:
+        rows.append(row := ChangedRow.of(change, dialled))
+        dialled.add(row.dialled)
+    if store(database, rows) < len(rows):
+        raise NotAsRead
+    for call in accepted:
+        _store_turn(database, call.turn)
+    for change, row in zip(changes, rows, strict=True):
+        notes.note(database, change, row)
+    return results
+
+
+def _apply_alone(transaction: Transaction, call: Changes, notes: _Notes) -> Exception | None:
+    """Apply one call; return its refusal, with nothing of it written."""
+    database = transaction.database
+    try:
+        # A single change is compared by the UPDATE that writes it.
+        stored = StoredRows(database, transaction.revisions, notes.dialled)
+        compare(stored, call, revisions=len(call.changes) > 1)
+        _require_alone(database, call.changes)
+        for change in call.changes:
+            row = ChangedRow.of(change, notes.dialled)
+            if store(database, [row]) == 0:
+                raise changed_since([change.before.callback_id])
+            notes.note(database, change, row)
+    except (RevisionConflict, TargetTaken) as refusal:
+        return refusal
+    _store_turn(database, call.turn)
+    return None
+
+
+def _note_dialled(database: sqlite3.Connection, dialled: Sequence[DialledRow]) -> None:
     """Store what is dialled from now on, many rows with one statement."""
     for start in range(0, len(dialled), ROWS_PER_INSERT):
         some = dialled[start : start + ROWS_PER_INSERT]
@@ -128,34 +213,6 @@ def _store_turn(database: sqlite3.Connection, turn: Turn | None) -> None:
             "UPDATE service_turn SET credits = ?, revision = ? WHERE service_id = ?",
             (write_json(turn.credits), turn.revision, turn.service_id),
         )
-
-
-def _replace(database: sqlite3.Connection, change: Change, noted: Sequence[tuple[str, int]]) -> LogEntry:
-    """Store the change, and return its entry in the log. `noted` are the dial-outs of this transaction."""
-    before, after = change.before, change.after
-    row = row_of(after)
-    names, values = changed_columns(before, after, row)
-    version = before.revision, lease_expire_us(before)
-    dialled: tuple[str | int, ...] = ()
-    if (known := change.dial_outs) is not None and (begun := dialled_phone(change)) is not None:
-        since_us = time_us(known.since)
-        dialled = begun[0], since_us, known.count - _noted(noted, begun[0], since_us)
-    update = _update_of(names, is_counted=bool(dialled))
-    if database.execute(update, (*values, before.callback_id, *version, *dialled)).rowcount == 0:
-        raise changed_since([before.callback_id])
-    if before.request.labels != after.request.labels:
-        delete_labels(database, [before])
-        insert_labels(database, [after])
-    if (kept := kept_phone(change)) is not None:
-        database.execute(_KEEP, kept)
-    return LogEntry(event_row.updated(change, row[-1]), before, after, change.identity)
-
-
-@cache  # few sets of columns that change together
-def _update_of(names: tuple[str, ...], *, is_counted: bool) -> str:
-    settings = ", ".join(f"{name} = ?" for name in names)
-    update = f"UPDATE callback SET {settings} WHERE callback_id = ? AND revision = ? AND lease_expire_us IS ?"  # noqa: S608 - names of ours
-    return f"{update} AND {DIAL_OUTS} <= ?" if is_counted else update
 
 
 # --- Leases ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Creation of callbacks, each once. A refusal comes before anything is written."""
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from ringback.domain.callback import Callback
@@ -9,14 +9,16 @@ from ringback.storage import event_row
 from ringback.storage.body import read_callback
 from ringback.storage.callback_row import CALLBACK_COLUMNS
 from ringback.storage.creation import JointCreation, NewCallback
+from ringback.storage.event_row import LogEntry
 from ringback.storage.operations import Creation
-from ringback.storage.sqlite.transaction import ROWS_PER_INSERT, LogEntry, Transaction, insert, insert_labels
+from ringback.storage.sqlite.transaction import ROWS_PER_INSERT, Transaction, insert, insert_labels, service_revision
 
 
 def create(transaction: Transaction, calls: Sequence[Creation]) -> list[list[Callback | None] | Exception]:
     database = transaction.database
     service_ids = {callback.service_id for call in calls for callback in call.new}
-    creation = JointCreation(calls, _revisions(database, service_ids))
+    known = {one: service_revision(database, transaction.revisions, one) for one in service_ids}
+    creation = JointCreation(calls, known)
     found = _insert_new(database, creation.new)
     stored = creation.stored(found)
     insert_labels(database, [new.callback for new in stored])
@@ -26,15 +28,6 @@ def create(transaction: Transaction, calls: Sequence[Creation]) -> list[list[Cal
 
 def _entry(new: NewCallback) -> LogEntry:
     return LogEntry(event_row.created(new.callback, new.row[-1]), None, new.callback, new.callback.identity)
-
-
-def _revisions(database: sqlite3.Connection, service_ids: Collection[str]) -> Mapping[str, int]:
-    """Return the revisions of those services that exist."""
-    return {
-        service_id: row[0]
-        for service_id in service_ids
-        if (row := database.execute("SELECT revision FROM service WHERE service_id = ?", (service_id,)).fetchone())
-    }
 
 
 def _insert_new(database: sqlite3.Connection, new: Sequence[NewCallback]) -> list[Callback | None]:

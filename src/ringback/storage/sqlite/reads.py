@@ -45,30 +45,35 @@ async def calls_of_callbacks(connection: Connection, callback_ids: Sequence[str]
 
 # --- The scheduler's queries -----------------------------------------------------------------------------------
 
-DUE: Final = """
-    SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_queue
-     WHERE state = 'SCHEDULED' AND next_attempt_us <= ? ORDER BY next_attempt_us LIMIT ?
-"""
-EXPIRED: Final = """
-    SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_expire
-     WHERE next_attempt_us IS NOT NULL AND expire_us <= ? ORDER BY expire_us LIMIT ?
-"""
-LAPSED: Final = """
-    SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_lapse
-     WHERE lease_expire_us <= ? ORDER BY lease_expire_us LIMIT ?
+AGENDA: Final = """
+    SELECT * FROM (
+        SELECT 'LAPSED', body, lease_expire_us FROM callback INDEXED BY callback_to_lapse
+         WHERE lease_expire_us <= ?2 ORDER BY lease_expire_us LIMIT ?3
+    )
+    UNION ALL
+    SELECT * FROM (
+        SELECT 'EXPIRED', body, lease_expire_us FROM callback INDEXED BY callback_to_expire
+         WHERE next_attempt_us IS NOT NULL AND expire_us <= ?1 ORDER BY expire_us LIMIT ?3
+    )
+    UNION ALL
+    SELECT * FROM (
+        SELECT 'DUE', body, lease_expire_us FROM callback INDEXED BY callback_to_queue
+         WHERE state = 'SCHEDULED' AND next_attempt_us <= ?1 ORDER BY next_attempt_us LIMIT ?3
+    )
+    UNION ALL
+    SELECT NULL, NULL, min(at_us) FROM (
+        SELECT min(next_attempt_us) AS at_us FROM callback INDEXED BY callback_to_queue
+         WHERE state = 'SCHEDULED' AND next_attempt_us > ?1
+        UNION ALL
+        SELECT min(expire_us) FROM callback INDEXED BY callback_to_expire
+         WHERE next_attempt_us IS NOT NULL AND expire_us > ?1
+        UNION ALL
+        SELECT min(lease_expire_us) FROM callback INDEXED BY callback_to_lapse WHERE lease_expire_us > ?2
+    )
 """
 OUTLASTING: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_lapse
      WHERE lease_expire_us > ? ORDER BY lease_expire_us LIMIT ?
-"""
-NEXT_TIME: Final = """
-    SELECT min(at_us) FROM (
-        SELECT min(next_attempt_us) AS at_us FROM callback INDEXED BY callback_to_queue WHERE state = 'SCHEDULED'
-        UNION ALL
-        SELECT min(expire_us) FROM callback INDEXED BY callback_to_expire WHERE next_attempt_us IS NOT NULL
-        UNION ALL
-        SELECT min(lease_expire_us) FROM callback INDEXED BY callback_to_lapse WHERE lease_expire_us IS NOT NULL
-    )
 """
 CLOCK_JUMPS: Final = "SELECT clock_jumps FROM ringback"
 CLOCK_MARK: Final = "SELECT clock_boot, clock_ahead_us, clock_marked_jumps FROM ringback"
@@ -349,11 +354,8 @@ STATEMENTS: Final = Statements(
     get=GET,
     get_by_task=GET_BY_TASK,
     get_by_request=GET_BY_REQUEST,
-    due=DUE,
-    expired=EXPIRED,
-    lapsed=LAPSED,
+    agenda=AGENDA,
     outlasting=OUTLASTING,
-    next_time=NEXT_TIME,
     scheduled=SCHEDULED,
     moved_by_hours=MOVED_BY_HOURS,
     held_by=HELD_BY,

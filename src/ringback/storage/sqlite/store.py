@@ -45,6 +45,7 @@ _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
     operations=Operations(
         create=create.create,
         apply=change.apply,
+        apply_many=change.apply_many,
         extend=change.extend,
         shift_leases=change.shift_leases,
         mark_clock=change.mark_clock,
@@ -128,7 +129,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             newest.event, lambda after, limit: pools.seekers.read(partial(reads.events, after=after, limit=limit))
         )
         batches = BatchWriter(writing, log_tail.advance, files.check)
-        writer = Writer(batches.write, stopped=log_tail.end)
+        writer = Writer(batches.write, stopped=log_tail.end, flush_s=batches.flush_s)
         resources.push_async_callback(writer.close)
         store = cls(
             _DIALECT,

@@ -7,14 +7,14 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache, partial
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from ringback.domain.callback import Callback
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.errors import DuplicateService, RevisionConflict
-from ringback.ports.values import EventKind, LoggedEvent
+from ringback.ports.values import LoggedEvent
 from ringback.storage.callback_row import Row
-from ringback.storage.event_row import EVENT_COLUMNS
+from ringback.storage.event_row import EVENT_COLUMNS, LogEntry, logged
 from ringback.storage.label_row import LABEL_COLUMNS, label_rows
 from ringback.storage.outcome_row import OUTCOME_COLUMNS, Ends
 from ringback.storage.sqlite.connection import WritingConnection, is_outage, plain_code, unavailable
@@ -46,22 +46,23 @@ _UNPAD: Final = "DELETE FROM kept_call WHERE callback_id = '' AND lease_fencing 
 _OF_ONE: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_CORRUPT})
 
 
-class LogEntry(NamedTuple):
-    """A row of the log, and the callbacks that it is made of."""
-
-    row: Row
-    before: Callback | None
-    after: Callback
-    identity: str
+class NotAsRead(Exception):  # noqa: N818 - no error, but a request to write again
+    """One of many rows that were written with one statement is not what was read: which one, is not known."""
 
 
 class Transaction:
     """The database that an operation writes to, and its new entries of the log."""
 
-    def __init__(self, database: sqlite3.Connection, revisions: dict[str, int | None]) -> None:
-        """`revisions` are those of services, as far as they were needed: this process is the only one that writes."""
+    def __init__(
+        self, database: sqlite3.Connection, revisions: dict[str, int | None], *, one_by_one: bool = False
+    ) -> None:
+        """`revisions` are those of services, as far as they were needed: this process is the only one that writes.
+
+        `one_by_one`: an operation must not raise `NotAsRead`.
+        """
         self.database = database
         self.revisions = revisions
+        self.one_by_one = one_by_one
         # The number of the newest entry of the log; 0 while there is no new one.
         self.newest = 0
         # The new entries whose values are in memory, so that they need not be read.
@@ -75,15 +76,21 @@ class Transaction:
                 ends.add(entry.before, entry.after)
             insert(self.database, "outcome_count", OUTCOME_COLUMNS, ends.take_rows(_SERVER), _COUNT_UP)
             first = self.log_rows([entry.row for entry in entries])
-            self.events += [
-                LoggedEvent(number, EventKind.UPDATED if before else EventKind.CREATED, after, before, identity)
-                for number, (_, before, after, identity) in enumerate(entries, first)
-            ]
+            self.events += logged(entries, first)
 
     def log_rows(self, rows: Sequence[Row]) -> int:
         """Log at least one entry, and return the number of the first; the others follow without a gap."""
-        self.newest = insert(self.database, "event", EVENT_COLUMNS, rows)
+        # Nothing is to be undone but the whole transaction: so SQLite copies no page before it is changed.
+        self.newest = insert(self.database, "event", EVENT_COLUMNS, rows, or_else="OR FAIL")
         return self.newest - len(rows) + 1
+
+
+def service_revision(database: sqlite3.Connection, revisions: dict[str, int | None], service_id: str) -> int | None:
+    """Return it, or None when there is no such service; see `Transaction`."""
+    if service_id not in revisions:
+        row = database.execute("SELECT revision FROM service WHERE service_id = ?", (service_id,)).fetchone()
+        revisions[service_id] = None if row is None else row[0]
+    return revisions[service_id]
 
 
 # A kind of write: takes the requests that were submitted for it, in order, and returns for each a result or the
@@ -138,9 +145,13 @@ class BatchWriter:
         self._connection = connection
         self._committed = committed
         self._check_files = check_files
-        self._lock = WriteLock()
+        self._lock = WriteLock(connection.clock)
         # See `Transaction`. Used on the thread of the connection.
         self._revisions: dict[str, int | None] = {}
+
+    def flush_s(self) -> float:
+        """Return what the disk took for the last batch."""
+        return self._lock.flush_s
 
     async def write(self, batch: Sequence[Submission[Operation[Any, Any]]]) -> Sequence[object]:
         write = partial(_write, batch, self._lock, self._revisions)
@@ -201,15 +212,25 @@ def _transact(
     """
     try:
         _roll_back(database)  # a transaction that could not be rolled back before
-        lock.begin(database)
-        transaction = Transaction(database, revisions)
-        outcomes = _run_operations(transaction, batch)
-        database.execute("COMMIT")
+        try:
+            outcomes, transaction = _written(batch, lock, Transaction(database, revisions))
+        except NotAsRead:
+            # Rarely. It takes less time than a savepoint in each transaction, which copies each page that is changed.
+            _roll_back(database)
+            revisions.clear()
+            outcomes, transaction = _written(batch, lock, Transaction(database, revisions, one_by_one=True))
+        lock.commit(database)
     except Exception:
         _try_to_roll_back(database)
         revisions.clear()
         raise
     return outcomes, transaction
+
+
+def _written(batch: _Batch, lock: WriteLock, transaction: Transaction) -> tuple[list[object], Transaction]:
+    """Begin a transaction, and run the operations in it."""
+    lock.begin(transaction.database)
+    return _run_operations(transaction, batch), transaction
 
 
 def _what_is_there(database: sqlite3.Connection, revisions: dict[str, int | None]) -> list[Transaction]:
@@ -261,19 +282,24 @@ def delete_labels(database: sqlite3.Connection, callbacks: Sequence[Callback]) -
 
 
 def insert(
-    database: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[Row], on_conflict: str = ""
+    database: sqlite3.Connection,
+    table: str,
+    columns: tuple[str, ...],
+    rows: Sequence[Row],
+    on_conflict: str = "",
+    or_else: str = "",
 ) -> int:
     """Insert the rows, and return the number of the last one, in a table that has numbers."""
     number = 0
     for start in range(0, len(rows), ROWS_PER_INSERT):
         some = rows[start : start + ROWS_PER_INSERT]
         values: list[Any] = [value for row in some for value in row]
-        number = database.execute(_insert_of(table, columns, len(some), on_conflict), values).lastrowid or 0
+        number = database.execute(_insert_of(table, columns, len(some), on_conflict, or_else), values).lastrowid or 0
     return number
 
 
 @cache  # a few tables, up to ROWS_PER_INSERT rows
-def _insert_of(table: str, columns: tuple[str, ...], rows: int, on_conflict: str) -> str:
+def _insert_of(table: str, columns: tuple[str, ...], rows: int, on_conflict: str, or_else: str) -> str:
     row = f"({', '.join('?' * len(columns))})"
     values = ", ".join([row] * rows)
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} {on_conflict}"  # noqa: S608 - SQL of ours
+    return f"INSERT {or_else} INTO {table} ({', '.join(columns)}) VALUES {values} {on_conflict}"  # noqa: S608 - SQL of ours

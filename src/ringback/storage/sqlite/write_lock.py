@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -16,10 +16,13 @@ _GIVE_UP_AFTER_MS: Final = int(BUSY_TIMEOUT_S * 1_000) - TELL_AFTER_MS
 
 
 class WriteLock:
-    """The beginning of transactions on one connection. Says once that the lock is held elsewhere, and once that not."""
+    """How transactions begin and end on one connection. Says once that another has the lock, and once that not."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._waiting = False
+        # What the last commit took.
+        self.flush_s = 0.0
 
     @staticmethod
     def set_up(database: sqlite3.Connection) -> None:
@@ -36,6 +39,12 @@ class WriteLock:
         if self._waiting:
             self._waiting = False
             _log.warning("the other process has let go of the database: writes go on")
+
+    def commit(self, database: sqlite3.Connection) -> None:
+        """End the transaction when it is on the disk. Raise `sqlite3.Error`."""
+        begun = self._clock()
+        database.execute("COMMIT")
+        self.flush_s = self._clock() - begun
 
     def _begin_late(self, database: sqlite3.Connection) -> None:
         if not self._waiting:

@@ -114,6 +114,11 @@ class DialerOverConnect(DialerService):
     ) -> dialer_pb.ReportOutcomeResponse:
         return await serve(request, self._handlers.report_outcome)
 
+    async def report_attempts(
+        self, request: dialer_pb.ReportAttemptsRequest, _: RequestContext[Any, Any], /
+    ) -> dialer_pb.ReportAttemptsResponse:
+        return await serve(request, self._handlers.report_attempts)
+
     async def release_leases(
         self, request: dialer_pb.ReleaseLeasesRequest, _: RequestContext[Any, Any], /
     ) -> dialer_pb.ReleaseLeasesResponse:

@@ -1,7 +1,7 @@
 """CallbacksService: requests are created, read, changed and watched."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 
 from ringback.application.access import Caller, Right
 from ringback.application.callbacks.attempt_traces import AttemptTraces
@@ -14,13 +14,14 @@ from ringback.application.directory import Directory
 from ringback.application.events.watch import Watches
 from ringback.application.events.watch_batches import WatchBatch
 from ringback.application.turns import give_way
-from ringback.domain.callback import MAX_RESPONSE_BYTES, weight
+from ringback.domain.callback import weight
 from ringback.domain.errors import Fault, InvalidRequest, RingbackError
 from ringback.domain.faults import Faults
 from ringback.domain.request import read_target, text_violation
 from ringback.domain.service import common_region
 from ringback.domain.update import RequestUpdate, read_mask
 from ringback.v1 import callbacks_service_pb2 as pb
+from ringback.wire.batch_results import check_room, size_of
 from ringback.wire.callbacks import read_request, write_callback, write_event, write_sip_message
 from ringback.wire.enums import STATES
 from ringback.wire.errors import to_error
@@ -75,13 +76,13 @@ class CallbacksHandlers:
             await give_way(index)
             batch.append(_read_command(item))
         if request.include_callbacks:
-            _check_room(await self._creation.preview(caller, batch))
+            check_room(await self._creation.preview(caller, batch))
         response = pb.BatchCreateCallbacksResponse()
         room = Room()
         for index, result in enumerate(await self._creation.create_many(caller, batch)):
             await give_way(index)
             # What was previewed fits; only a callback that has grown since may not.
-            whole = request.include_callbacks and room.take(_size_of(result))
+            whole = request.include_callbacks and room.take(size_of(result))
             _write_result(result, response.results.add(), whole=whole)
         return response
 
@@ -226,23 +227,3 @@ def _write_result(result: Created | RingbackError, message: pb.CreateCallbackRes
     message.state = STATES.number(result.callback.state)
     if whole:
         write_callback(result.callback, message.callback)
-
-
-def _check_room(expected: Sequence[Created | RingbackError]) -> None:
-    """Refuse a batch whose response, with all callbacks, could not be sent."""
-    size = sum(map(_size_of, expected))
-    if size > MAX_RESPONSE_BYTES:
-        raise InvalidRequest(
-            [
-                Fault(
-                    "include_callbacks",
-                    f"the response could take {size} bytes; at most {MAX_RESPONSE_BYTES} can be sent: "
-                    "send fewer requests, or leave it out",
-                )
-            ]
-        )
-
-
-def _size_of(result: Created | RingbackError) -> int:
-    """Return an upper bound of the bytes that the result takes in a response."""
-    return to_error(result).ByteSize() if isinstance(result, RingbackError) else weight(result.callback)

@@ -16,18 +16,20 @@ from ringback.application.dispatch.assigner import (
     LeaseRequest,
 )
 from ringback.application.dispatch.leases import Extended, Leases
-from ringback.domain.call_ids import MAX_CALL_IDS, call_id_violation
+from ringback.application.dispatch.reports import MAX_REPORTS, AttemptReport, Reports
+from ringback.application.turns import give_way
 from ringback.domain.callback import LONGEST_LEASE, Callback, State, weight
-from ringback.domain.errors import CallbackInProgress, LeaseRefused
+from ringback.domain.errors import CallbackInProgress, Fault, InvalidRequest, LeaseRefused
 from ringback.domain.faults import Faults
 from ringback.domain.masked_callback import without_numbers
 from ringback.domain.request import ServiceName, dialer_violation, text_violation
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
-from ringback.ports.dialer import OutcomeReport
 from ringback.v1 import dialer_service_pb2 as pb
+from ringback.wire.attempt_reports import MAX_TEXT_LENGTH, read_outcome, read_progress, read_report, write_reported
+from ringback.wire.batch_results import check_room, size_of
 from ringback.wire.callbacks import write_callback
-from ringback.wire.enums import FIRST_LEGS, OUTCOMES
+from ringback.wire.enums import FIRST_LEGS
 from ringback.wire.errors import reason_of
 from ringback.wire.values import Range, Room, read_duration, read_guid, read_list, read_sip, write_time
 
@@ -36,23 +38,20 @@ _log = logging.getLogger(__name__)
 MAX_TOKENS = 1000
 MAX_SERVICES = 1000
 MAX_TOKEN_LENGTH = 128
-MAX_TEXT_LENGTH = 512
-MAX_AGENT_LENGTH = 128
-MAX_DISPOSITION_LENGTH = 64
 _LEASES = Range(1, MAX_LEASES, 1)
 _DURATION = Range(MIN_LEASE, LONGEST_LEASE, DEFAULT_LEASE)
 _WAIT = Range(timedelta(0), timedelta(seconds=MAX_WAIT_S), timedelta(seconds=DEFAULT_WAIT_S))
-# 0 means that there was none.
-_SIP_STATUS = Range(100, 699, 0)
-_Q850_CAUSE = Range(1, 127, 0)
 
 
 class DialerHandlers:
     """The handlers of DialerService."""
 
-    def __init__(self, assigner: Assigner, leases: Leases, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self, assigner: Assigner, leases: Leases, reports: Reports, directory: Directory, clock: Clock
+    ) -> None:
         self._assigner = assigner
         self._leases = leases
+        self._reports = reports
         self._directory = directory
         self._clock = clock
 
@@ -87,42 +86,44 @@ class DialerHandlers:
         return response
 
     async def report_progress(self, caller: Caller, request: pb.ReportProgressRequest) -> pb.ReportProgressResponse:
-        reports = {
-            pb.ATTEMPT_PROGRESS_DIALING: self._leases.dialing,
-            pb.ATTEMPT_PROGRESS_RINGING: self._leases.ringing,
-            pb.ATTEMPT_PROGRESS_CONNECTED: self._leases.connected,
-        }
         faults = Faults()
-        _require_token(request.lease_token, faults)
-        if (report := reports.get(request.progress)) is None:
-            faults.add("progress", "is required" if request.progress == 0 else f"{request.progress} is not known")
-        call_ids = _read_call_ids(request.call_ids, faults)
+        token, report = read_progress(request, faults)
         faults.refuse()
-        assert report is not None
-        callback = await report(caller, request.lease_token, call_ids)
+        callback, _ = await self._leases.report(caller, token, report)
         response = pb.ReportProgressResponse(cancel_requested=callback.state is State.CANCELLING)
         write_callback(callback, response.callback)
         return response
 
     async def report_outcome(self, caller: Caller, request: pb.ReportOutcomeRequest) -> pb.ReportOutcomeResponse:
         faults = Faults()
-        _require_token(request.lease_token, faults)
-        report = OutcomeReport(
-            outcome=OUTCOMES.read(request.outcome, "outcome", faults),
-            sip_status=_SIP_STATUS.apply(request.sip_status or None, "sip_status", faults),
-            q850_cause=_Q850_CAUSE.apply(request.q850_cause or None, "q850_cause", faults),
-            detail=request.detail,
-            agent=request.agent,
-            disposition=request.disposition,
-            call_ids=_read_call_ids(request.call_ids, faults),
-        )
-        faults.extend(text_violation("detail", request.detail, MAX_TEXT_LENGTH))
-        faults.extend(text_violation("agent", request.agent, MAX_AGENT_LENGTH))
-        faults.extend(text_violation("disposition", request.disposition, MAX_DISPOSITION_LENGTH))
+        token, report = read_outcome(request, faults)
         faults.refuse()
-        callback, replayed = await self._leases.ended(caller, request.lease_token, report)
+        callback, replayed = await self._leases.report(caller, token, report)
         response = pb.ReportOutcomeResponse(replayed=replayed)
         write_callback(callback, response.callback)
+        return response
+
+    async def report_attempts(self, caller: Caller, request: pb.ReportAttemptsRequest) -> pb.ReportAttemptsResponse:
+        count = len(request.reports)
+        if not 1 <= count <= MAX_REPORTS:
+            raise InvalidRequest([Fault("reports", f"has {count} items; 1 to {MAX_REPORTS} are allowed")])
+        read: list[AttemptReport | InvalidRequest] = []
+        for index, item in enumerate(request.reports):
+            await give_way(index)
+            read.append(read_report(item))
+        valid = [one for one in read if isinstance(one, AttemptReport)]
+        if request.include_callbacks:
+            invalid = (one for one in read if isinstance(one, InvalidRequest))
+            check_room([*invalid, *await self._reports.preview(caller, valid)])
+        taken = iter(await self._reports.report(caller, valid))
+        response = pb.ReportAttemptsResponse()
+        room = Room()
+        for index, one in enumerate(read):
+            await give_way(index)
+            result = next(taken) if isinstance(one, AttemptReport) else one
+            # What was previewed fits; only a callback that has grown since may not.
+            whole = request.include_callbacks and room.take(size_of(result))
+            write_reported(result, response.results.add(), whole=whole)
         return response
 
     async def release_leases(self, caller: Caller, request: pb.ReleaseLeasesRequest) -> pb.ReleaseLeasesResponse:
@@ -204,18 +205,3 @@ def _read_tokens(tokens: Sequence[str], faults: Faults) -> Sequence[str]:
         if len(token) > MAX_TOKEN_LENGTH:  # every token comes back in the response
             faults.add(f"lease_tokens[{index}]", f"is longer than {MAX_TOKEN_LENGTH} characters")
     return tokens[:MAX_TOKENS]
-
-
-def _read_call_ids(call_ids: Sequence[str], faults: Faults) -> tuple[str, ...]:
-    return read_list(MAX_CALL_IDS, _read_call_id, call_ids, "call_ids", faults)
-
-
-def _read_call_id(call_id: str, name: str, faults: Faults) -> str:
-    if (violation := call_id_violation(call_id)) is not None:
-        faults.add(name, violation)
-    return call_id
-
-
-def _require_token(token: str, faults: Faults) -> None:
-    if not token:
-        faults.add("lease_token", "is required")

@@ -8,8 +8,10 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Callback, CallOutcome } from "./callback_pb.js";
+import type { Callback, CallbackState, CallOutcome } from "./callback_pb.js";
 import { file_ringback_v1_callback } from "./callback_pb.js";
+import type { Error } from "./callbacks_service_pb.js";
+import { file_ringback_v1_callbacks_service } from "./callbacks_service_pb.js";
 import type { FirstLeg } from "./directory_service_pb.js";
 import { file_ringback_v1_directory_service } from "./directory_service_pb.js";
 import type { ErrorReason } from "./error_reason_pb.js";
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ringback/v1/dialer_service.proto.
  */
 export const file_ringback_v1_dialer_service: GenFile = /*@__PURE__*/
-  fileDesc("CiByaW5nYmFjay92MS9kaWFsZXJfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEi4gEKFUxlYXNlQ2FsbGJhY2tzUmVxdWVzdBIRCglkaWFsZXJfaWQYASABKAkSEwoLc2VydmljZV9pZHMYAiADKAkSEgoKbWF4X2xlYXNlcxgDIAEoBRIxCg5sZWFzZV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg13YWl0X2R1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCnJlcXVlc3RfaWQYBiABKAkSFAoMc2VydmljZV9zaXBzGAcgAygJIjwKFkxlYXNlQ2FsbGJhY2tzUmVzcG9uc2USIgoGbGVhc2VzGAEgAygLMhIucmluZ2JhY2sudjEuTGVhc2Ui1gMKBUxlYXNlEhMKC2xlYXNlX3Rva2VuGAEgASgJEicKCGNhbGxiYWNrGAIgASgLMhUucmluZ2JhY2sudjEuQ2FsbGJhY2sSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KDHRpbWVfdG9fbGl2ZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1mZW5jaW5nX3Rva2VuGAUgASgDEhsKE3NlcnZpY2Vfc2lwX2FkZHJlc3MYBiABKAkSKAoJZmlyc3RfbGVnGAcgASgOMhUucmluZ2JhY2sudjEuRmlyc3RMZWcSLwoMcmluZ190aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhwKFGNhbGxlcl9saW5lX2lkZW50aXR5GAkgASgJEhUKDWFnZW50X2FkZHJlc3MYCiABKAkSNAoRbWF4X2NhbGxfZHVyYXRpb24YCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHgoWY2FsbGVyX2xpbmVfcmVzdHJpY3RlZBgMIAEoCBITCgt0cmFjZXBhcmVudBgNIAEoCSJeChNFeHRlbmRMZWFzZXNSZXF1ZXN0EhQKDGxlYXNlX3Rva2VucxgBIAMoCRIxCg5sZWFzZV9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJHChRFeHRlbmRMZWFzZXNSZXNwb25zZRIvCgdyZXN1bHRzGAEgAygLMh4ucmluZ2JhY2sudjEuRXh0ZW5kTGVhc2VSZXN1bHQi/AEKEUV4dGVuZExlYXNlUmVzdWx0EhMKC2xlYXNlX3Rva2VuGAEgASgJEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgx0aW1lX3RvX2xpdmUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoQY2FuY2VsX3JlcXVlc3RlZBgEIAEoCBItCgtsb3N0X3JlYXNvbhgFIAEoDjIYLnJpbmdiYWNrLnYxLkVycm9yUmVhc29uEicKCGNhbGxiYWNrGAYgASgLMhUucmluZ2JhY2sudjEuQ2FsbGJhY2sibgoVUmVwb3J0UHJvZ3Jlc3NSZXF1ZXN0EhMKC2xlYXNlX3Rva2VuGAEgASgJEi4KCHByb2dyZXNzGAIgASgOMhwucmluZ2JhY2sudjEuQXR0ZW1wdFByb2dyZXNzEhAKCGNhbGxfaWRzGAMgAygJIlsKFlJlcG9ydFByb2dyZXNzUmVzcG9uc2USJwoIY2FsbGJhY2sYASABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIYChBjYW5jZWxfcmVxdWVzdGVkGAIgASgIIsQBChRSZXBvcnRPdXRjb21lUmVxdWVzdBITCgtsZWFzZV90b2tlbhgBIAEoCRIpCgdvdXRjb21lGAIgASgOMhgucmluZ2JhY2sudjEuQ2FsbE91dGNvbWUSEgoKc2lwX3N0YXR1cxgDIAEoBRISCgpxODUwX2NhdXNlGAQgASgFEg4KBmRldGFpbBgFIAEoCRINCgVhZ2VudBgGIAEoCRITCgtkaXNwb3NpdGlvbhgHIAEoCRIQCghjYWxsX2lkcxgIIAMoCSJSChVSZXBvcnRPdXRjb21lUmVzcG9uc2USJwoIY2FsbGJhY2sYASABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIQCghyZXBsYXllZBgCIAEoCCJYChRSZWxlYXNlTGVhc2VzUmVxdWVzdBIUCgxsZWFzZV90b2tlbnMYASADKAkSDgoGcmVhc29uGAIgASgJEhoKEmFnZW50c191bmF2YWlsYWJsZRgDIAEoCCJJChVSZWxlYXNlTGVhc2VzUmVzcG9uc2USMAoHcmVzdWx0cxgBIAMoCzIfLnJpbmdiYWNrLnYxLlJlbGVhc2VMZWFzZVJlc3VsdCJtChJSZWxlYXNlTGVhc2VSZXN1bHQSEwoLbGVhc2VfdG9rZW4YASABKAkSEAoIcmVsZWFzZWQYAiABKAgSMAoOcmVmdXNlZF9yZWFzb24YAyABKA4yGC5yaW5nYmFjay52MS5FcnJvclJlYXNvbiqPAQoPQXR0ZW1wdFByb2dyZXNzEiAKHEFUVEVNUFRfUFJPR1JFU1NfVU5TUEVDSUZJRUQQABIcChhBVFRFTVBUX1BST0dSRVNTX0RJQUxJTkcQARIcChhBVFRFTVBUX1BST0dSRVNTX1JJTkdJTkcQAhIeChpBVFRFTVBUX1BST0dSRVNTX0NPTk5FQ1RFRBADMsoDCg1EaWFsZXJTZXJ2aWNlElkKDkxlYXNlQ2FsbGJhY2tzEiIucmluZ2JhY2sudjEuTGVhc2VDYWxsYmFja3NSZXF1ZXN0GiMucmluZ2JhY2sudjEuTGVhc2VDYWxsYmFja3NSZXNwb25zZRJTCgxFeHRlbmRMZWFzZXMSIC5yaW5nYmFjay52MS5FeHRlbmRMZWFzZXNSZXF1ZXN0GiEucmluZ2JhY2sudjEuRXh0ZW5kTGVhc2VzUmVzcG9uc2USWQoOUmVwb3J0UHJvZ3Jlc3MSIi5yaW5nYmFjay52MS5SZXBvcnRQcm9ncmVzc1JlcXVlc3QaIy5yaW5nYmFjay52MS5SZXBvcnRQcm9ncmVzc1Jlc3BvbnNlElYKDVJlcG9ydE91dGNvbWUSIS5yaW5nYmFjay52MS5SZXBvcnRPdXRjb21lUmVxdWVzdBoiLnJpbmdiYWNrLnYxLlJlcG9ydE91dGNvbWVSZXNwb25zZRJWCg1SZWxlYXNlTGVhc2VzEiEucmluZ2JhY2sudjEuUmVsZWFzZUxlYXNlc1JlcXVlc3QaIi5yaW5nYmFjay52MS5SZWxlYXNlTGVhc2VzUmVzcG9uc2VCYQoPY29tLnJpbmdiYWNrLnYxUAFaPmdpdGh1Yi5jb20vcmluZ2JhY2svcmluZ2JhY2svY2xpZW50cy9nby9yaW5nYmFjay92MTtyaW5nYmFja3YxqgILUmluZ2JhY2suVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_ringback_v1_callback, file_ringback_v1_directory_service, file_ringback_v1_error_reason]);
+  fileDesc("CiByaW5nYmFjay92MS9kaWFsZXJfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEi4gEKFUxlYXNlQ2FsbGJhY2tzUmVxdWVzdBIRCglkaWFsZXJfaWQYASABKAkSEwoLc2VydmljZV9pZHMYAiADKAkSEgoKbWF4X2xlYXNlcxgDIAEoBRIxCg5sZWFzZV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg13YWl0X2R1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCnJlcXVlc3RfaWQYBiABKAkSFAoMc2VydmljZV9zaXBzGAcgAygJIjwKFkxlYXNlQ2FsbGJhY2tzUmVzcG9uc2USIgoGbGVhc2VzGAEgAygLMhIucmluZ2JhY2sudjEuTGVhc2Ui1gMKBUxlYXNlEhMKC2xlYXNlX3Rva2VuGAEgASgJEicKCGNhbGxiYWNrGAIgASgLMhUucmluZ2JhY2sudjEuQ2FsbGJhY2sSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KDHRpbWVfdG9fbGl2ZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1mZW5jaW5nX3Rva2VuGAUgASgDEhsKE3NlcnZpY2Vfc2lwX2FkZHJlc3MYBiABKAkSKAoJZmlyc3RfbGVnGAcgASgOMhUucmluZ2JhY2sudjEuRmlyc3RMZWcSLwoMcmluZ190aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhwKFGNhbGxlcl9saW5lX2lkZW50aXR5GAkgASgJEhUKDWFnZW50X2FkZHJlc3MYCiABKAkSNAoRbWF4X2NhbGxfZHVyYXRpb24YCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHgoWY2FsbGVyX2xpbmVfcmVzdHJpY3RlZBgMIAEoCBITCgt0cmFjZXBhcmVudBgNIAEoCSJeChNFeHRlbmRMZWFzZXNSZXF1ZXN0EhQKDGxlYXNlX3Rva2VucxgBIAMoCRIxCg5sZWFzZV9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJHChRFeHRlbmRMZWFzZXNSZXNwb25zZRIvCgdyZXN1bHRzGAEgAygLMh4ucmluZ2JhY2sudjEuRXh0ZW5kTGVhc2VSZXN1bHQi/AEKEUV4dGVuZExlYXNlUmVzdWx0EhMKC2xlYXNlX3Rva2VuGAEgASgJEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgx0aW1lX3RvX2xpdmUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoQY2FuY2VsX3JlcXVlc3RlZBgEIAEoCBItCgtsb3N0X3JlYXNvbhgFIAEoDjIYLnJpbmdiYWNrLnYxLkVycm9yUmVhc29uEicKCGNhbGxiYWNrGAYgASgLMhUucmluZ2JhY2sudjEuQ2FsbGJhY2sibgoVUmVwb3J0UHJvZ3Jlc3NSZXF1ZXN0EhMKC2xlYXNlX3Rva2VuGAEgASgJEi4KCHByb2dyZXNzGAIgASgOMhwucmluZ2JhY2sudjEuQXR0ZW1wdFByb2dyZXNzEhAKCGNhbGxfaWRzGAMgAygJIlsKFlJlcG9ydFByb2dyZXNzUmVzcG9uc2USJwoIY2FsbGJhY2sYASABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIYChBjYW5jZWxfcmVxdWVzdGVkGAIgASgIIsQBChRSZXBvcnRPdXRjb21lUmVxdWVzdBITCgtsZWFzZV90b2tlbhgBIAEoCRIpCgdvdXRjb21lGAIgASgOMhgucmluZ2JhY2sudjEuQ2FsbE91dGNvbWUSEgoKc2lwX3N0YXR1cxgDIAEoBRISCgpxODUwX2NhdXNlGAQgASgFEg4KBmRldGFpbBgFIAEoCRINCgVhZ2VudBgGIAEoCRITCgtkaXNwb3NpdGlvbhgHIAEoCRIQCghjYWxsX2lkcxgIIAMoCSJSChVSZXBvcnRPdXRjb21lUmVzcG9uc2USJwoIY2FsbGJhY2sYASABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIQCghyZXBsYXllZBgCIAEoCCJfChVSZXBvcnRBdHRlbXB0c1JlcXVlc3QSKwoHcmVwb3J0cxgBIAMoCzIaLnJpbmdiYWNrLnYxLkF0dGVtcHRSZXBvcnQSGQoRaW5jbHVkZV9jYWxsYmFja3MYAiABKAgihwEKDUF0dGVtcHRSZXBvcnQSNgoIcHJvZ3Jlc3MYASABKAsyIi5yaW5nYmFjay52MS5SZXBvcnRQcm9ncmVzc1JlcXVlc3RIABI0CgdvdXRjb21lGAIgASgLMiEucmluZ2JhY2sudjEuUmVwb3J0T3V0Y29tZVJlcXVlc3RIAEIICgZyZXBvcnQiSwoWUmVwb3J0QXR0ZW1wdHNSZXNwb25zZRIxCgdyZXN1bHRzGAEgAygLMiAucmluZ2JhY2sudjEuQXR0ZW1wdFJlcG9ydFJlc3VsdCLNAQoTQXR0ZW1wdFJlcG9ydFJlc3VsdBITCgtjYWxsYmFja19pZBgBIAEoCRIpCgVzdGF0ZRgCIAEoDjIaLnJpbmdiYWNrLnYxLkNhbGxiYWNrU3RhdGUSGAoQY2FuY2VsX3JlcXVlc3RlZBgDIAEoCBIQCghyZXBsYXllZBgEIAEoCBInCghjYWxsYmFjaxgFIAEoCzIVLnJpbmdiYWNrLnYxLkNhbGxiYWNrEiEKBWVycm9yGAYgASgLMhIucmluZ2JhY2sudjEuRXJyb3IiWAoUUmVsZWFzZUxlYXNlc1JlcXVlc3QSFAoMbGVhc2VfdG9rZW5zGAEgAygJEg4KBnJlYXNvbhgCIAEoCRIaChJhZ2VudHNfdW5hdmFpbGFibGUYAyABKAgiSQoVUmVsZWFzZUxlYXNlc1Jlc3BvbnNlEjAKB3Jlc3VsdHMYASADKAsyHy5yaW5nYmFjay52MS5SZWxlYXNlTGVhc2VSZXN1bHQibQoSUmVsZWFzZUxlYXNlUmVzdWx0EhMKC2xlYXNlX3Rva2VuGAEgASgJEhAKCHJlbGVhc2VkGAIgASgIEjAKDnJlZnVzZWRfcmVhc29uGAMgASgOMhgucmluZ2JhY2sudjEuRXJyb3JSZWFzb24qjwEKD0F0dGVtcHRQcm9ncmVzcxIgChxBVFRFTVBUX1BST0dSRVNTX1VOU1BFQ0lGSUVEEAASHAoYQVRURU1QVF9QUk9HUkVTU19ESUFMSU5HEAESHAoYQVRURU1QVF9QUk9HUkVTU19SSU5HSU5HEAISHgoaQVRURU1QVF9QUk9HUkVTU19DT05ORUNURUQQAzKlBAoNRGlhbGVyU2VydmljZRJZCg5MZWFzZUNhbGxiYWNrcxIiLnJpbmdiYWNrLnYxLkxlYXNlQ2FsbGJhY2tzUmVxdWVzdBojLnJpbmdiYWNrLnYxLkxlYXNlQ2FsbGJhY2tzUmVzcG9uc2USUwoMRXh0ZW5kTGVhc2VzEiAucmluZ2JhY2sudjEuRXh0ZW5kTGVhc2VzUmVxdWVzdBohLnJpbmdiYWNrLnYxLkV4dGVuZExlYXNlc1Jlc3BvbnNlElkKDlJlcG9ydFByb2dyZXNzEiIucmluZ2JhY2sudjEuUmVwb3J0UHJvZ3Jlc3NSZXF1ZXN0GiMucmluZ2JhY2sudjEuUmVwb3J0UHJvZ3Jlc3NSZXNwb25zZRJWCg1SZXBvcnRPdXRjb21lEiEucmluZ2JhY2sudjEuUmVwb3J0T3V0Y29tZVJlcXVlc3QaIi5yaW5nYmFjay52MS5SZXBvcnRPdXRjb21lUmVzcG9uc2USWQoOUmVwb3J0QXR0ZW1wdHMSIi5yaW5nYmFjay52MS5SZXBvcnRBdHRlbXB0c1JlcXVlc3QaIy5yaW5nYmFjay52MS5SZXBvcnRBdHRlbXB0c1Jlc3BvbnNlElYKDVJlbGVhc2VMZWFzZXMSIS5yaW5nYmFjay52MS5SZWxlYXNlTGVhc2VzUmVxdWVzdBoiLnJpbmdiYWNrLnYxLlJlbGVhc2VMZWFzZXNSZXNwb25zZUJhCg9jb20ucmluZ2JhY2sudjFQAVo+Z2l0aHViLmNvbS9yaW5nYmFjay9yaW5nYmFjay9jbGllbnRzL2dvL3JpbmdiYWNrL3YxO3JpbmdiYWNrdjGqAgtSaW5nYmFjay5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_ringback_v1_callback, file_ringback_v1_callbacks_service, file_ringback_v1_directory_service, file_ringback_v1_error_reason]);
 
 /**
  * Request of LeaseCallbacks.
@@ -493,6 +495,149 @@ export const ReportOutcomeResponseSchema: GenMessage<ReportOutcomeResponse> = /*
   messageDesc(file_ringback_v1_dialer_service, 9);
 
 /**
+ * Request of ReportAttempts.
+ *
+ * @generated from message ringback.v1.ReportAttemptsRequest
+ */
+export type ReportAttemptsRequest = Message<"ringback.v1.ReportAttemptsRequest"> & {
+  /**
+   * Required. 1 to 1000.
+   *
+   * @generated from field: repeated ringback.v1.AttemptReport reports = 1;
+   */
+  reports: AttemptReport[];
+
+  /**
+   * Return each callback whole, and not only its id and state. For few reports: a call whose response could exceed
+   * 4 MiB is INVALID_FIELD, and none of its reports is taken. Default: false.
+   *
+   * @generated from field: bool include_callbacks = 2;
+   */
+  includeCallbacks: boolean;
+};
+
+/**
+ * Describes the message ringback.v1.ReportAttemptsRequest.
+ * Use `create(ReportAttemptsRequestSchema)` to create a new message.
+ */
+export const ReportAttemptsRequestSchema: GenMessage<ReportAttemptsRequest> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_dialer_service, 10);
+
+/**
+ * One report of a ReportAttempts call.
+ *
+ * @generated from message ringback.v1.AttemptReport
+ */
+export type AttemptReport = Message<"ringback.v1.AttemptReport"> & {
+  /**
+   * Required. What is reported.
+   *
+   * @generated from oneof ringback.v1.AttemptReport.report
+   */
+  report: {
+    /**
+     * How far the call has come, as for ReportProgress.
+     *
+     * @generated from field: ringback.v1.ReportProgressRequest progress = 1;
+     */
+    value: ReportProgressRequest;
+    case: "progress";
+  } | {
+    /**
+     * How the attempt ended, as for ReportOutcome.
+     *
+     * @generated from field: ringback.v1.ReportOutcomeRequest outcome = 2;
+     */
+    value: ReportOutcomeRequest;
+    case: "outcome";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message ringback.v1.AttemptReport.
+ * Use `create(AttemptReportSchema)` to create a new message.
+ */
+export const AttemptReportSchema: GenMessage<AttemptReport> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_dialer_service, 11);
+
+/**
+ * Response of ReportAttempts.
+ *
+ * @generated from message ringback.v1.ReportAttemptsResponse
+ */
+export type ReportAttemptsResponse = Message<"ringback.v1.ReportAttemptsResponse"> & {
+  /**
+   * One for each report, in the same order.
+   *
+   * @generated from field: repeated ringback.v1.AttemptReportResult results = 1;
+   */
+  results: AttemptReportResult[];
+};
+
+/**
+ * Describes the message ringback.v1.ReportAttemptsResponse.
+ * Use `create(ReportAttemptsResponseSchema)` to create a new message.
+ */
+export const ReportAttemptsResponseSchema: GenMessage<ReportAttemptsResponse> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_dialer_service, 12);
+
+/**
+ * What became of one report.
+ *
+ * @generated from message ringback.v1.AttemptReportResult
+ */
+export type AttemptReportResult = Message<"ringback.v1.AttemptReportResult"> & {
+  /**
+   * The id of the callback. Empty when the report was refused.
+   *
+   * @generated from field: string callback_id = 1;
+   */
+  callbackId: string;
+
+  /**
+   * The state of the callback after this report. UNSPECIFIED when the report was refused.
+   *
+   * @generated from field: ringback.v1.CallbackState state = 2;
+   */
+  state: CallbackState;
+
+  /**
+   * The callback has been cancelled: hang up and report the outcome. False for an outcome.
+   *
+   * @generated from field: bool cancel_requested = 3;
+   */
+  cancelRequested: boolean;
+
+  /**
+   * This outcome had been reported before; nothing has changed. As in ReportOutcomeResponse; false for progress.
+   *
+   * @generated from field: bool replayed = 4;
+   */
+  replayed: boolean;
+
+  /**
+   * The callback after this report, with `include_callbacks` only. Unset when the report was refused.
+   *
+   * @generated from field: ringback.v1.Callback callback = 5;
+   */
+  callback?: Callback | undefined;
+
+  /**
+   * Why the report was refused. Unset when it was taken.
+   *
+   * @generated from field: ringback.v1.Error error = 6;
+   */
+  error?: Error | undefined;
+};
+
+/**
+ * Describes the message ringback.v1.AttemptReportResult.
+ * Use `create(AttemptReportResultSchema)` to create a new message.
+ */
+export const AttemptReportResultSchema: GenMessage<AttemptReportResult> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_dialer_service, 13);
+
+/**
  * Request of ReleaseLeases.
  *
  * @generated from message ringback.v1.ReleaseLeasesRequest
@@ -527,7 +672,7 @@ export type ReleaseLeasesRequest = Message<"ringback.v1.ReleaseLeasesRequest"> &
  * Use `create(ReleaseLeasesRequestSchema)` to create a new message.
  */
 export const ReleaseLeasesRequestSchema: GenMessage<ReleaseLeasesRequest> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_dialer_service, 10);
+  messageDesc(file_ringback_v1_dialer_service, 14);
 
 /**
  * Response of ReleaseLeases.
@@ -548,7 +693,7 @@ export type ReleaseLeasesResponse = Message<"ringback.v1.ReleaseLeasesResponse">
  * Use `create(ReleaseLeasesResponseSchema)` to create a new message.
  */
 export const ReleaseLeasesResponseSchema: GenMessage<ReleaseLeasesResponse> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_dialer_service, 11);
+  messageDesc(file_ringback_v1_dialer_service, 15);
 
 /**
  * What became of one lease that was to be given back.
@@ -585,7 +730,7 @@ export type ReleaseLeaseResult = Message<"ringback.v1.ReleaseLeaseResult"> & {
  * Use `create(ReleaseLeaseResultSchema)` to create a new message.
  */
 export const ReleaseLeaseResultSchema: GenMessage<ReleaseLeaseResult> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_dialer_service, 12);
+  messageDesc(file_ringback_v1_dialer_service, 16);
 
 /**
  * How far a call has come.
@@ -643,6 +788,8 @@ export const AttemptProgressSchema: GenEnum<AttemptProgress> = /*@__PURE__*/
  *
  * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
  * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+ *
+ * ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
  *
  * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
  * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -721,6 +868,23 @@ export const DialerService: GenService<{
     methodKind: "unary";
     input: typeof ReportOutcomeRequestSchema;
     output: typeof ReportOutcomeResponseSchema;
+  },
+  /**
+   * Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+   * those of one lease in the order given, each judged by what the one before it has left; those of different leases
+   * do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+   * a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+   *
+   * INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+   * exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+   * storage fail the call.
+   *
+   * @generated from rpc ringback.v1.DialerService.ReportAttempts
+   */
+  reportAttempts: {
+    methodKind: "unary";
+    input: typeof ReportAttemptsRequestSchema;
+    output: typeof ReportAttemptsResponseSchema;
   },
   /**
    * Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes

@@ -14,6 +14,7 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
  * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
  * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
  * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+ * ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
  * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
  * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
  * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -158,6 +159,37 @@ public final class DialerServiceGrpc {
     return getReportOutcomeMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.ReportAttemptsRequest,
+      com.ringback.v1.ReportAttemptsResponse> getReportAttemptsMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ReportAttempts",
+      requestType = com.ringback.v1.ReportAttemptsRequest.class,
+      responseType = com.ringback.v1.ReportAttemptsResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.ReportAttemptsRequest,
+      com.ringback.v1.ReportAttemptsResponse> getReportAttemptsMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.ReportAttemptsRequest, com.ringback.v1.ReportAttemptsResponse> getReportAttemptsMethod;
+    if ((getReportAttemptsMethod = DialerServiceGrpc.getReportAttemptsMethod) == null) {
+      synchronized (DialerServiceGrpc.class) {
+        if ((getReportAttemptsMethod = DialerServiceGrpc.getReportAttemptsMethod) == null) {
+          DialerServiceGrpc.getReportAttemptsMethod = getReportAttemptsMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.ReportAttemptsRequest, com.ringback.v1.ReportAttemptsResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ReportAttempts"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.ReportAttemptsRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.ReportAttemptsResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DialerServiceMethodDescriptorSupplier("ReportAttempts"))
+              .build();
+        }
+      }
+    }
+    return getReportAttemptsMethod;
+  }
+
   private static volatile io.grpc.MethodDescriptor<com.ringback.v1.ReleaseLeasesRequest,
       com.ringback.v1.ReleaseLeasesResponse> getReleaseLeasesMethod;
 
@@ -260,6 +292,7 @@ public final class DialerServiceGrpc {
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
    * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
    * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+   * ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
    * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
    * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -332,6 +365,22 @@ public final class DialerServiceGrpc {
 
     /**
      * <pre>
+     * Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+     * those of one lease in the order given, each judged by what the one before it has left; those of different leases
+     * do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+     * a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+     * INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+     * exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+     * storage fail the call.
+     * </pre>
+     */
+    default void reportAttempts(com.ringback.v1.ReportAttemptsRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.ReportAttemptsResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getReportAttemptsMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
      * Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
      * back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
      * </pre>
@@ -355,6 +404,7 @@ public final class DialerServiceGrpc {
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
    * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
    * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+   * ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
    * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
    * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -388,6 +438,7 @@ public final class DialerServiceGrpc {
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
    * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
    * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+   * ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
    * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
    * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -475,6 +526,23 @@ public final class DialerServiceGrpc {
 
     /**
      * <pre>
+     * Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+     * those of one lease in the order given, each judged by what the one before it has left; those of different leases
+     * do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+     * a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+     * INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+     * exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+     * storage fail the call.
+     * </pre>
+     */
+    public void reportAttempts(com.ringback.v1.ReportAttemptsRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.ReportAttemptsResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getReportAttemptsMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
      * Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
      * back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
      * </pre>
@@ -499,6 +567,7 @@ public final class DialerServiceGrpc {
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
    * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
    * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+   * ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
    * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
    * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -582,6 +651,22 @@ public final class DialerServiceGrpc {
 
     /**
      * <pre>
+     * Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+     * those of one lease in the order given, each judged by what the one before it has left; those of different leases
+     * do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+     * a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+     * INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+     * exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+     * storage fail the call.
+     * </pre>
+     */
+    public com.ringback.v1.ReportAttemptsResponse reportAttempts(com.ringback.v1.ReportAttemptsRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getReportAttemptsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
      * Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
      * back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
      * </pre>
@@ -605,6 +690,7 @@ public final class DialerServiceGrpc {
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
    * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
    * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+   * ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
    * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
    * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -688,6 +774,22 @@ public final class DialerServiceGrpc {
 
     /**
      * <pre>
+     * Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+     * those of one lease in the order given, each judged by what the one before it has left; those of different leases
+     * do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+     * a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+     * INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+     * exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+     * storage fail the call.
+     * </pre>
+     */
+    public com.ringback.v1.ReportAttemptsResponse reportAttempts(com.ringback.v1.ReportAttemptsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getReportAttemptsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
      * Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
      * back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
      * </pre>
@@ -711,6 +813,7 @@ public final class DialerServiceGrpc {
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
    * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
    * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+   * ReportAttempts takes many reports of steps 2 to 4 in one call, which costs a busy dialer a fraction of as many calls.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
    * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
    * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -798,6 +901,23 @@ public final class DialerServiceGrpc {
 
     /**
      * <pre>
+     * Takes up to 1000 reports in one call. Each is taken or refused for itself, as ReportProgress or ReportOutcome would:
+     * those of one lease in the order given, each judged by what the one before it has left; those of different leases
+     * do not depend on each other. All that was taken is durable when the answer comes. Only when the result of
+     * a DIALING report has no error may its call be placed. Repeating the whole call is as safe as repeating its reports.
+     * INVALID_FIELD for fewer than 1 or more than 1000 reports, and, with `include_callbacks`, when the response could
+     * exceed 4 MiB: none is taken then. Errors of reports are in `results`; errors of authentication, rate and
+     * storage fail the call.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.ReportAttemptsResponse> reportAttempts(
+        com.ringback.v1.ReportAttemptsRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getReportAttemptsMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
      * Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
      * back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
      * </pre>
@@ -813,7 +933,8 @@ public final class DialerServiceGrpc {
   private static final int METHODID_EXTEND_LEASES = 1;
   private static final int METHODID_REPORT_PROGRESS = 2;
   private static final int METHODID_REPORT_OUTCOME = 3;
-  private static final int METHODID_RELEASE_LEASES = 4;
+  private static final int METHODID_REPORT_ATTEMPTS = 4;
+  private static final int METHODID_RELEASE_LEASES = 5;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -847,6 +968,10 @@ public final class DialerServiceGrpc {
         case METHODID_REPORT_OUTCOME:
           serviceImpl.reportOutcome((com.ringback.v1.ReportOutcomeRequest) request,
               (io.grpc.stub.StreamObserver<com.ringback.v1.ReportOutcomeResponse>) responseObserver);
+          break;
+        case METHODID_REPORT_ATTEMPTS:
+          serviceImpl.reportAttempts((com.ringback.v1.ReportAttemptsRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.ReportAttemptsResponse>) responseObserver);
           break;
         case METHODID_RELEASE_LEASES:
           serviceImpl.releaseLeases((com.ringback.v1.ReleaseLeasesRequest) request,
@@ -898,6 +1023,13 @@ public final class DialerServiceGrpc {
               com.ringback.v1.ReportOutcomeRequest,
               com.ringback.v1.ReportOutcomeResponse>(
                 service, METHODID_REPORT_OUTCOME)))
+        .addMethod(
+          getReportAttemptsMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.ReportAttemptsRequest,
+              com.ringback.v1.ReportAttemptsResponse>(
+                service, METHODID_REPORT_ATTEMPTS)))
         .addMethod(
           getReleaseLeasesMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
@@ -957,6 +1089,7 @@ public final class DialerServiceGrpc {
               .addMethod(getExtendLeasesMethod())
               .addMethod(getReportProgressMethod())
               .addMethod(getReportOutcomeMethod())
+              .addMethod(getReportAttemptsMethod())
               .addMethod(getReleaseLeasesMethod())
               .build();
         }

@@ -66,6 +66,26 @@ public final class DialerServiceOuterClass {
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_ringback_v1_ReportOutcomeResponse_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_ReportAttemptsRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_ReportAttemptsRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_AttemptReport_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_AttemptReport_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_ReportAttemptsResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_ReportAttemptsResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_AttemptReportResult_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_AttemptReportResult_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_ringback_v1_ReleaseLeasesRequest_descriptor;
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
@@ -92,91 +112,111 @@ public final class DialerServiceOuterClass {
       "\n ringback/v1/dialer_service.proto\022\013ring" +
       "back.v1\032\036google/protobuf/duration.proto\032" +
       "\037google/protobuf/timestamp.proto\032\032ringba" +
-      "ck/v1/callback.proto\032#ringback/v1/direct" +
-      "ory_service.proto\032\036ringback/v1/error_rea" +
-      "son.proto\"\270\002\n\025LeaseCallbacksRequest\022\033\n\td" +
-      "ialer_id\030\001 \001(\tR\010dialerId\022\037\n\013service_ids\030" +
-      "\002 \003(\tR\nserviceIds\022\035\n\nmax_leases\030\003 \001(\005R\tm" +
-      "axLeases\022@\n\016lease_duration\030\004 \001(\0132\031.googl" +
-      "e.protobuf.DurationR\rleaseDuration\022>\n\rwa" +
-      "it_duration\030\005 \001(\0132\031.google.protobuf.Dura" +
-      "tionR\014waitDuration\022\035\n\nrequest_id\030\006 \001(\tR\t" +
-      "requestId\022!\n\014service_sips\030\007 \003(\tR\013service" +
-      "Sips\"D\n\026LeaseCallbacksResponse\022*\n\006leases" +
-      "\030\001 \003(\0132\022.ringback.v1.LeaseR\006leases\"\222\005\n\005L" +
-      "ease\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\0221\n" +
-      "\010callback\030\002 \001(\0132\025.ringback.v1.CallbackR\010" +
-      "callback\022;\n\013expire_time\030\003 \001(\0132\032.google.p" +
-      "rotobuf.TimestampR\nexpireTime\022;\n\014time_to" +
-      "_live\030\004 \001(\0132\031.google.protobuf.DurationR\n" +
-      "timeToLive\022#\n\rfencing_token\030\005 \001(\003R\014fenci" +
-      "ngToken\022.\n\023service_sip_address\030\006 \001(\tR\021se" +
-      "rviceSipAddress\0222\n\tfirst_leg\030\007 \001(\0162\025.rin" +
-      "gback.v1.FirstLegR\010firstLeg\022<\n\014ring_time" +
-      "out\030\010 \001(\0132\031.google.protobuf.DurationR\013ri" +
-      "ngTimeout\0220\n\024caller_line_identity\030\t \001(\tR" +
-      "\022callerLineIdentity\022#\n\ragent_address\030\n \001" +
-      "(\tR\014agentAddress\022E\n\021max_call_duration\030\013 " +
-      "\001(\0132\031.google.protobuf.DurationR\017maxCallD" +
-      "uration\0224\n\026caller_line_restricted\030\014 \001(\010R" +
-      "\024callerLineRestricted\022 \n\013traceparent\030\r \001" +
-      "(\tR\013traceparent\"z\n\023ExtendLeasesRequest\022!" +
-      "\n\014lease_tokens\030\001 \003(\tR\013leaseTokens\022@\n\016lea" +
-      "se_duration\030\002 \001(\0132\031.google.protobuf.Dura" +
-      "tionR\rleaseDuration\"P\n\024ExtendLeasesRespo" +
-      "nse\0228\n\007results\030\001 \003(\0132\036.ringback.v1.Exten" +
-      "dLeaseResultR\007results\"\307\002\n\021ExtendLeaseRes" +
-      "ult\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\022;\n\013" +
-      "expire_time\030\002 \001(\0132\032.google.protobuf.Time" +
-      "stampR\nexpireTime\022;\n\014time_to_live\030\003 \001(\0132" +
-      "\031.google.protobuf.DurationR\ntimeToLive\022)" +
-      "\n\020cancel_requested\030\004 \001(\010R\017cancelRequeste" +
-      "d\0229\n\013lost_reason\030\005 \001(\0162\030.ringback.v1.Err" +
-      "orReasonR\nlostReason\0221\n\010callback\030\006 \001(\0132\025" +
-      ".ringback.v1.CallbackR\010callback\"\215\001\n\025Repo" +
-      "rtProgressRequest\022\037\n\013lease_token\030\001 \001(\tR\n" +
-      "leaseToken\0228\n\010progress\030\002 \001(\0162\034.ringback." +
-      "v1.AttemptProgressR\010progress\022\031\n\010call_ids" +
-      "\030\003 \003(\tR\007callIds\"v\n\026ReportProgressRespons" +
-      "e\0221\n\010callback\030\001 \001(\0132\025.ringback.v1.Callba" +
-      "ckR\010callback\022)\n\020cancel_requested\030\002 \001(\010R\017" +
-      "cancelRequested\"\224\002\n\024ReportOutcomeRequest" +
-      "\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\0222\n\007out" +
-      "come\030\002 \001(\0162\030.ringback.v1.CallOutcomeR\007ou" +
-      "tcome\022\035\n\nsip_status\030\003 \001(\005R\tsipStatus\022\035\n\n" +
-      "q850_cause\030\004 \001(\005R\tq850Cause\022\026\n\006detail\030\005 " +
-      "\001(\tR\006detail\022\024\n\005agent\030\006 \001(\tR\005agent\022 \n\013dis" +
-      "position\030\007 \001(\tR\013disposition\022\031\n\010call_ids\030" +
-      "\010 \003(\tR\007callIds\"f\n\025ReportOutcomeResponse\022" +
-      "1\n\010callback\030\001 \001(\0132\025.ringback.v1.Callback" +
-      "R\010callback\022\032\n\010replayed\030\002 \001(\010R\010replayed\"\200" +
-      "\001\n\024ReleaseLeasesRequest\022!\n\014lease_tokens\030" +
-      "\001 \003(\tR\013leaseTokens\022\026\n\006reason\030\002 \001(\tR\006reas" +
-      "on\022-\n\022agents_unavailable\030\003 \001(\010R\021agentsUn" +
-      "available\"R\n\025ReleaseLeasesResponse\0229\n\007re" +
-      "sults\030\001 \003(\0132\037.ringback.v1.ReleaseLeaseRe" +
-      "sultR\007results\"\222\001\n\022ReleaseLeaseResult\022\037\n\013" +
-      "lease_token\030\001 \001(\tR\nleaseToken\022\032\n\010release" +
-      "d\030\002 \001(\010R\010released\022?\n\016refused_reason\030\003 \001(" +
-      "\0162\030.ringback.v1.ErrorReasonR\rrefusedReas" +
-      "on*\217\001\n\017AttemptProgress\022 \n\034ATTEMPT_PROGRE" +
-      "SS_UNSPECIFIED\020\000\022\034\n\030ATTEMPT_PROGRESS_DIA" +
-      "LING\020\001\022\034\n\030ATTEMPT_PROGRESS_RINGING\020\002\022\036\n\032" +
-      "ATTEMPT_PROGRESS_CONNECTED\020\0032\312\003\n\rDialerS" +
-      "ervice\022Y\n\016LeaseCallbacks\022\".ringback.v1.L" +
-      "easeCallbacksRequest\032#.ringback.v1.Lease" +
-      "CallbacksResponse\022S\n\014ExtendLeases\022 .ring" +
-      "back.v1.ExtendLeasesRequest\032!.ringback.v" +
-      "1.ExtendLeasesResponse\022Y\n\016ReportProgress" +
-      "\022\".ringback.v1.ReportProgressRequest\032#.r" +
-      "ingback.v1.ReportProgressResponse\022V\n\rRep" +
-      "ortOutcome\022!.ringback.v1.ReportOutcomeRe" +
-      "quest\032\".ringback.v1.ReportOutcomeRespons" +
-      "e\022V\n\rReleaseLeases\022!.ringback.v1.Release" +
-      "LeasesRequest\032\".ringback.v1.ReleaseLease" +
-      "sResponseBa\n\017com.ringback.v1P\001Z>github.c" +
-      "om/ringback/ringback/clients/go/ringback" +
-      "/v1;ringbackv1\252\002\013Ringback.V1b\006proto3"
+      "ck/v1/callback.proto\032#ringback/v1/callba" +
+      "cks_service.proto\032#ringback/v1/directory" +
+      "_service.proto\032\036ringback/v1/error_reason" +
+      ".proto\"\270\002\n\025LeaseCallbacksRequest\022\033\n\tdial" +
+      "er_id\030\001 \001(\tR\010dialerId\022\037\n\013service_ids\030\002 \003" +
+      "(\tR\nserviceIds\022\035\n\nmax_leases\030\003 \001(\005R\tmaxL" +
+      "eases\022@\n\016lease_duration\030\004 \001(\0132\031.google.p" +
+      "rotobuf.DurationR\rleaseDuration\022>\n\rwait_" +
+      "duration\030\005 \001(\0132\031.google.protobuf.Duratio" +
+      "nR\014waitDuration\022\035\n\nrequest_id\030\006 \001(\tR\treq" +
+      "uestId\022!\n\014service_sips\030\007 \003(\tR\013serviceSip" +
+      "s\"D\n\026LeaseCallbacksResponse\022*\n\006leases\030\001 " +
+      "\003(\0132\022.ringback.v1.LeaseR\006leases\"\222\005\n\005Leas" +
+      "e\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\0221\n\010ca" +
+      "llback\030\002 \001(\0132\025.ringback.v1.CallbackR\010cal" +
+      "lback\022;\n\013expire_time\030\003 \001(\0132\032.google.prot" +
+      "obuf.TimestampR\nexpireTime\022;\n\014time_to_li" +
+      "ve\030\004 \001(\0132\031.google.protobuf.DurationR\ntim" +
+      "eToLive\022#\n\rfencing_token\030\005 \001(\003R\014fencingT" +
+      "oken\022.\n\023service_sip_address\030\006 \001(\tR\021servi" +
+      "ceSipAddress\0222\n\tfirst_leg\030\007 \001(\0162\025.ringba" +
+      "ck.v1.FirstLegR\010firstLeg\022<\n\014ring_timeout" +
+      "\030\010 \001(\0132\031.google.protobuf.DurationR\013ringT" +
+      "imeout\0220\n\024caller_line_identity\030\t \001(\tR\022ca" +
+      "llerLineIdentity\022#\n\ragent_address\030\n \001(\tR" +
+      "\014agentAddress\022E\n\021max_call_duration\030\013 \001(\013" +
+      "2\031.google.protobuf.DurationR\017maxCallDura" +
+      "tion\0224\n\026caller_line_restricted\030\014 \001(\010R\024ca" +
+      "llerLineRestricted\022 \n\013traceparent\030\r \001(\tR" +
+      "\013traceparent\"z\n\023ExtendLeasesRequest\022!\n\014l" +
+      "ease_tokens\030\001 \003(\tR\013leaseTokens\022@\n\016lease_" +
+      "duration\030\002 \001(\0132\031.google.protobuf.Duratio" +
+      "nR\rleaseDuration\"P\n\024ExtendLeasesResponse" +
+      "\0228\n\007results\030\001 \003(\0132\036.ringback.v1.ExtendLe" +
+      "aseResultR\007results\"\307\002\n\021ExtendLeaseResult" +
+      "\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\022;\n\013exp" +
+      "ire_time\030\002 \001(\0132\032.google.protobuf.Timesta" +
+      "mpR\nexpireTime\022;\n\014time_to_live\030\003 \001(\0132\031.g" +
+      "oogle.protobuf.DurationR\ntimeToLive\022)\n\020c" +
+      "ancel_requested\030\004 \001(\010R\017cancelRequested\0229" +
+      "\n\013lost_reason\030\005 \001(\0162\030.ringback.v1.ErrorR" +
+      "easonR\nlostReason\0221\n\010callback\030\006 \001(\0132\025.ri" +
+      "ngback.v1.CallbackR\010callback\"\215\001\n\025ReportP" +
+      "rogressRequest\022\037\n\013lease_token\030\001 \001(\tR\nlea" +
+      "seToken\0228\n\010progress\030\002 \001(\0162\034.ringback.v1." +
+      "AttemptProgressR\010progress\022\031\n\010call_ids\030\003 " +
+      "\003(\tR\007callIds\"v\n\026ReportProgressResponse\0221" +
+      "\n\010callback\030\001 \001(\0132\025.ringback.v1.CallbackR" +
+      "\010callback\022)\n\020cancel_requested\030\002 \001(\010R\017can" +
+      "celRequested\"\224\002\n\024ReportOutcomeRequest\022\037\n" +
+      "\013lease_token\030\001 \001(\tR\nleaseToken\0222\n\007outcom" +
+      "e\030\002 \001(\0162\030.ringback.v1.CallOutcomeR\007outco" +
+      "me\022\035\n\nsip_status\030\003 \001(\005R\tsipStatus\022\035\n\nq85" +
+      "0_cause\030\004 \001(\005R\tq850Cause\022\026\n\006detail\030\005 \001(\t" +
+      "R\006detail\022\024\n\005agent\030\006 \001(\tR\005agent\022 \n\013dispos" +
+      "ition\030\007 \001(\tR\013disposition\022\031\n\010call_ids\030\010 \003" +
+      "(\tR\007callIds\"f\n\025ReportOutcomeResponse\0221\n\010" +
+      "callback\030\001 \001(\0132\025.ringback.v1.CallbackR\010c" +
+      "allback\022\032\n\010replayed\030\002 \001(\010R\010replayed\"z\n\025R" +
+      "eportAttemptsRequest\0224\n\007reports\030\001 \003(\0132\032." +
+      "ringback.v1.AttemptReportR\007reports\022+\n\021in" +
+      "clude_callbacks\030\002 \001(\010R\020includeCallbacks\"" +
+      "\232\001\n\rAttemptReport\022@\n\010progress\030\001 \001(\0132\".ri" +
+      "ngback.v1.ReportProgressRequestH\000R\010progr" +
+      "ess\022=\n\007outcome\030\002 \001(\0132!.ringback.v1.Repor" +
+      "tOutcomeRequestH\000R\007outcomeB\010\n\006report\"T\n\026" +
+      "ReportAttemptsResponse\022:\n\007results\030\001 \003(\0132" +
+      " .ringback.v1.AttemptReportResultR\007resul" +
+      "ts\"\214\002\n\023AttemptReportResult\022\037\n\013callback_i" +
+      "d\030\001 \001(\tR\ncallbackId\0220\n\005state\030\002 \001(\0162\032.rin" +
+      "gback.v1.CallbackStateR\005state\022)\n\020cancel_" +
+      "requested\030\003 \001(\010R\017cancelRequested\022\032\n\010repl" +
+      "ayed\030\004 \001(\010R\010replayed\0221\n\010callback\030\005 \001(\0132\025" +
+      ".ringback.v1.CallbackR\010callback\022(\n\005error" +
+      "\030\006 \001(\0132\022.ringback.v1.ErrorR\005error\"\200\001\n\024Re" +
+      "leaseLeasesRequest\022!\n\014lease_tokens\030\001 \003(\t" +
+      "R\013leaseTokens\022\026\n\006reason\030\002 \001(\tR\006reason\022-\n" +
+      "\022agents_unavailable\030\003 \001(\010R\021agentsUnavail" +
+      "able\"R\n\025ReleaseLeasesResponse\0229\n\007results" +
+      "\030\001 \003(\0132\037.ringback.v1.ReleaseLeaseResultR" +
+      "\007results\"\222\001\n\022ReleaseLeaseResult\022\037\n\013lease" +
+      "_token\030\001 \001(\tR\nleaseToken\022\032\n\010released\030\002 \001" +
+      "(\010R\010released\022?\n\016refused_reason\030\003 \001(\0162\030.r" +
+      "ingback.v1.ErrorReasonR\rrefusedReason*\217\001" +
+      "\n\017AttemptProgress\022 \n\034ATTEMPT_PROGRESS_UN" +
+      "SPECIFIED\020\000\022\034\n\030ATTEMPT_PROGRESS_DIALING\020" +
+      "\001\022\034\n\030ATTEMPT_PROGRESS_RINGING\020\002\022\036\n\032ATTEM" +
+      "PT_PROGRESS_CONNECTED\020\0032\245\004\n\rDialerServic" +
+      "e\022Y\n\016LeaseCallbacks\022\".ringback.v1.LeaseC" +
+      "allbacksRequest\032#.ringback.v1.LeaseCallb" +
+      "acksResponse\022S\n\014ExtendLeases\022 .ringback." +
+      "v1.ExtendLeasesRequest\032!.ringback.v1.Ext" +
+      "endLeasesResponse\022Y\n\016ReportProgress\022\".ri" +
+      "ngback.v1.ReportProgressRequest\032#.ringba" +
+      "ck.v1.ReportProgressResponse\022V\n\rReportOu" +
+      "tcome\022!.ringback.v1.ReportOutcomeRequest" +
+      "\032\".ringback.v1.ReportOutcomeResponse\022Y\n\016" +
+      "ReportAttempts\022\".ringback.v1.ReportAttem" +
+      "ptsRequest\032#.ringback.v1.ReportAttemptsR" +
+      "esponse\022V\n\rReleaseLeases\022!.ringback.v1.R" +
+      "eleaseLeasesRequest\032\".ringback.v1.Releas" +
+      "eLeasesResponseBa\n\017com.ringback.v1P\001Z>gi" +
+      "thub.com/ringback/ringback/clients/go/ri" +
+      "ngback/v1;ringbackv1\252\002\013Ringback.V1b\006prot" +
+      "o3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -184,6 +224,7 @@ public final class DialerServiceOuterClass {
           com.google.protobuf.DurationProto.getDescriptor(),
           com.google.protobuf.TimestampProto.getDescriptor(),
           com.ringback.v1.CallbackOuterClass.getDescriptor(),
+          com.ringback.v1.CallbacksServiceOuterClass.getDescriptor(),
           com.ringback.v1.DirectoryServiceOuterClass.getDescriptor(),
           com.ringback.v1.ErrorReasonOuterClass.getDescriptor(),
         });
@@ -247,20 +288,44 @@ public final class DialerServiceOuterClass {
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ReportOutcomeResponse_descriptor,
         new java.lang.String[] { "Callback", "Replayed", });
-    internal_static_ringback_v1_ReleaseLeasesRequest_descriptor =
+    internal_static_ringback_v1_ReportAttemptsRequest_descriptor =
       getDescriptor().getMessageTypes().get(10);
+    internal_static_ringback_v1_ReportAttemptsRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_ReportAttemptsRequest_descriptor,
+        new java.lang.String[] { "Reports", "IncludeCallbacks", });
+    internal_static_ringback_v1_AttemptReport_descriptor =
+      getDescriptor().getMessageTypes().get(11);
+    internal_static_ringback_v1_AttemptReport_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_AttemptReport_descriptor,
+        new java.lang.String[] { "Progress", "Outcome", "Report", });
+    internal_static_ringback_v1_ReportAttemptsResponse_descriptor =
+      getDescriptor().getMessageTypes().get(12);
+    internal_static_ringback_v1_ReportAttemptsResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_ReportAttemptsResponse_descriptor,
+        new java.lang.String[] { "Results", });
+    internal_static_ringback_v1_AttemptReportResult_descriptor =
+      getDescriptor().getMessageTypes().get(13);
+    internal_static_ringback_v1_AttemptReportResult_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_AttemptReportResult_descriptor,
+        new java.lang.String[] { "CallbackId", "State", "CancelRequested", "Replayed", "Callback", "Error", });
+    internal_static_ringback_v1_ReleaseLeasesRequest_descriptor =
+      getDescriptor().getMessageTypes().get(14);
     internal_static_ringback_v1_ReleaseLeasesRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ReleaseLeasesRequest_descriptor,
         new java.lang.String[] { "LeaseTokens", "Reason", "AgentsUnavailable", });
     internal_static_ringback_v1_ReleaseLeasesResponse_descriptor =
-      getDescriptor().getMessageTypes().get(11);
+      getDescriptor().getMessageTypes().get(15);
     internal_static_ringback_v1_ReleaseLeasesResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ReleaseLeasesResponse_descriptor,
         new java.lang.String[] { "Results", });
     internal_static_ringback_v1_ReleaseLeaseResult_descriptor =
-      getDescriptor().getMessageTypes().get(12);
+      getDescriptor().getMessageTypes().get(16);
     internal_static_ringback_v1_ReleaseLeaseResult_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ReleaseLeaseResult_descriptor,
@@ -268,6 +333,7 @@ public final class DialerServiceOuterClass {
     com.google.protobuf.DurationProto.getDescriptor();
     com.google.protobuf.TimestampProto.getDescriptor();
     com.ringback.v1.CallbackOuterClass.getDescriptor();
+    com.ringback.v1.CallbacksServiceOuterClass.getDescriptor();
     com.ringback.v1.DirectoryServiceOuterClass.getDescriptor();
     com.ringback.v1.ErrorReasonOuterClass.getDescriptor();
   }
