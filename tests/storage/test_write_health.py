@@ -1,6 +1,7 @@
 """A database that cannot be used is told of at once and once; that it can be used again is proven, not assumed."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -163,6 +164,32 @@ async def test_a_database_that_does_not_answer(
     flaky.go_on()
     await check()
     assert health.is_good
+
+
+async def test_a_question_that_a_stop_leaves_behind_is_no_bug_in_the_log(
+    health: WriteHealth, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The database is closed while the question is under way, and nobody waits for its answer any more."""
+    answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    asked = asyncio.Event()
+
+    async def ask() -> object:
+        asked.set()
+        return await answer
+
+    async def check() -> None:
+        await HealthCheck(health, ask=ask, write=FlakyDatabase().write, busy_s=lambda: 0.0).run()
+
+    checking = asyncio.create_task(check())
+    await asked.wait()
+    checking.cancel()
+    await asyncio.wait([checking])
+    del checking
+    answer.set_exception(StorageUnavailable("the database is closed"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert caplog.records == []
 
 
 async def test_a_proof_that_hangs(health: WriteHealth, flaky: FlakyDatabase, monkeypatch: pytest.MonkeyPatch) -> None:

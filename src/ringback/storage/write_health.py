@@ -116,7 +116,7 @@ class HealthCheck:
         if self._busy_s() > PATIENCE_S:
             self._health.refuse(_hangs(), 0)
             return
-        self._asking = asking = self._asking or asyncio.ensure_future(self._ask())
+        self._asking = asking = self._asking or _begin(self._ask())
         if (fault := await _fault_of(asking)) is not None:
             self._health.miss_answer(fault)
         if asking.done():
@@ -127,7 +127,7 @@ class HealthCheck:
     async def _prove(self) -> None:
         if self._writing is None:
             self._proof = (self._health.proof_bytes, self._health.faults)
-            self._writing = asyncio.ensure_future(self._write(self._proof[0]))
+            self._writing = _begin(self._write(self._proof[0]))
         writing, proof = self._writing, self._proof
         # The health has heard of a refusal already, as of that of any write.
         fault = await _fault_of(writing)
@@ -135,6 +135,13 @@ class HealthCheck:
             self._writing = None
         if fault is None:
             self._health.prove(*proof)
+
+
+def _begin(answer: Awaitable[object]) -> "asyncio.Task[object]":
+    task = asyncio.ensure_future(answer)
+    # A server that stops does not wait for it, and closes the database: the fault is read here, lest asyncio logs it.
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    return task
 
 
 async def _fault_of(task: "asyncio.Task[object]") -> StorageUnavailable | None:
