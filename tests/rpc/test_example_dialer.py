@@ -23,7 +23,7 @@ from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
 from tests.world.api import Api, by_id
-from tests.world.dialer import ANSWERED, PATIENCE_S, Dialer
+from tests.world.dialer import ANSWERED, PATIENCE_S, Dialer, until
 from tests.world.identities import GRANTED, OWN, RULES, STRANGER, Identities, token_of
 from tests.world.requests import cancel, create_many, update
 
@@ -228,6 +228,19 @@ async def test_the_example_finishes_its_call_when_it_gets_no_more_leases(guarded
                     await running
         ended = await identities["operator"].get(subject.callback_id)
         assert ended.state == cb.CALLBACK_STATE_COMPLETED
+
+
+async def test_the_example_goes_on_extending_after_a_refusal(guarded: App, caplog: pytest.LogCaptureFixture) -> None:
+    """It holds more than one call may name. All of them are lost, and are told to hang up once it is let in again."""
+    guarded.replace_access(AccessRules(identities=()))
+    async with insecure_channel(f"127.0.0.1:{guarded.port}", token=token_of("dialer")) as channel:
+        copied = example.Dialer(DialerServiceStub(channel), example.Telephone(), "example", lines=2000, lease_s=5)
+        copied._held = {f"lost-{n}": example._Held(dialer_pb.Lease()) for n in range(1001)}
+        keeper = asyncio.create_task(copied._keep_leases())
+        await until(lambda: "leases not extended" in caplog.text)
+        guarded.replace_access(RULES)
+        await until(lambda: all(held.hang_up.is_set() for held in copied._held.values()))
+        keeper.cancel()
 
 
 async def test_the_example_says_in_one_line_that_its_token_is_not_valid(guarded: App, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
 _log = logging.getLogger("dialer")
 _WAIT_S = 20
 _TIMEOUT_S = 5
+_MAX_TOKENS = 1000  # in one call of ExtendLeases
 # The request may have arrived or not: it is repeated, which does no harm.
 _UNCERTAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
@@ -181,13 +182,23 @@ class Dialer:
         """Extend all leases at a third of their duration; learn which calls are to be hung up, and new texts."""
         while True:
             await asyncio.sleep(self._lease_s / 3)
-            if tokens := list(self._held):
-                request = pb.ExtendLeasesRequest(lease_tokens=tokens, lease_duration=Duration(seconds=self._lease_s))
-                for result in (await _insist(self._stub.ExtendLeases, request)).results:
-                    if held := self._held.get(result.lease_token):
-                        self._update(held.lease, result.callback)
-                        if result.cancel_requested or result.lost_reason:
-                            held.hang_up.set()
+            tokens = list(self._held)
+            for start in range(0, len(tokens), _MAX_TOKENS):
+                await self._extend(tokens[start : start + _MAX_TOKENS])
+
+    async def _extend(self, tokens: list[str]) -> None:
+        request = pb.ExtendLeasesRequest(lease_tokens=tokens, lease_duration=Duration(seconds=self._lease_s))
+        try:
+            response = await _insist(self._stub.ExtendLeases, request)
+        except grpc.aio.AioRpcError as error:
+            # Two more tries before the leases run out: a token may have been renewed by then.
+            _log.warning("leases not extended: %s", error.details())
+            return
+        for result in response.results:
+            if held := self._held.get(result.lease_token):
+                self._update(held.lease, result.callback)
+                if result.cancel_requested or result.lost_reason:
+                    held.hang_up.set()
 
 
 async def _insist(rpc: Any, request: Any, timeout_s: float = _TIMEOUT_S) -> Any:
