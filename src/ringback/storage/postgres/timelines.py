@@ -95,7 +95,7 @@ class Timelines:
         raise StorageUnavailable(reason)
 
     async def _survey(self) -> None:
-        """Ask each host for its timeline. Connections that are made at the same time share a survey that is to begin."""
+        """Ask each host for its timeline. Connections that are made at the same time share one that is to begin."""
         before = self._surveys
         async with self._turn:
             if self._surveys > before or (self._is_opening and self._surveys):
