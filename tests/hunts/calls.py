@@ -50,8 +50,11 @@ async def insist(
     call: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]",
     request: Request,
     has_hung: Callable[[float], bool] | None = None,
+    when_unanswered: Callable[[], None] = lambda: None,
 ) -> Response:
     """Repeat a call until it succeeds. A status that does not say what became of it is retried; others are raised.
+
+    `when_unanswered` is called with each status of the first kind.
 
     Of many servers, one may hang: `has_hung` tells whether one did since a moment (of `time.monotonic`). Only then may
     a call miss its deadline.
@@ -67,5 +70,6 @@ async def insist(
             late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
             if error.code() is not grpc.StatusCode.UNAVAILABLE and not (late and has_hung and has_hung(begun)):
                 raise
+            when_unanswered()
             if refusal_of(error).reason:
                 await asyncio.sleep(PAUSE_S)

@@ -73,7 +73,7 @@ class Client:
 
     async def _send(self, promise: Promise) -> None:
         try:
-            response = await self._insist(self.api.callbacks.CreateCallback, promise.sent)
+            response = await self._insist(self.api.callbacks.CreateCallback, promise.sent, promise)
         except grpc.aio.AioRpcError as error:
             if not _is_too_late(promise, refusal_of(error).reason):
                 raise
@@ -87,7 +87,7 @@ class Client:
         request = pb.BatchCreateCallbacksRequest(
             requests=[promise.sent for promise in promises], include_callbacks=True
         )
-        response = await self._insist(self.api.callbacks.BatchCreateCallbacks, request)
+        response = await self._insist(self.api.callbacks.BatchCreateCallbacks, request, *promises)
         for promise, result in zip(promises, response.results, strict=True):
             if not result.HasField("error"):
                 self.ledger.acknowledge(promise, result.callback, created=result.created)
@@ -151,8 +151,14 @@ class Client:
             else:
                 self.ledger.returned.append(response.callback)
 
-    async def _insist(self, call: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
-        return await insist(call, request, self.has_hung)
+    async def _insist(
+        self, call: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request, *asked: Promise
+    ) -> Response:
+        def note() -> None:
+            for promise in asked:
+                promise.unanswered = True
+
+        return await insist(call, request, self.has_hung, note)
 
     def _acknowledged(self) -> str:
         """Return the id of one of the newest, which have hardly ended yet; "" when it was not acknowledged."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
-from tests.hunts.checker import CANCELLED, CANCELLING, COMPLETED
+from tests.hunts.checker import CANCELLED, CANCELLING, COMPLETED, EXPIRED
 
 # Each request carries its number, so that a callback can be traced back to it also where no response arrived.
 NUMBER_LABEL = "promise"
@@ -21,8 +21,10 @@ class Promise:
     callback_id: str = ""
     # How many responses said that they had created it.
     creations: int = 0
-    # The request was refused, so that nothing may be stored.
+    # The request was refused as too late, so that nothing may be stored.
     refused: bool = False
+    # A call ended without a response before: it may be stored after the refusal, by a COMMIT that the network delayed.
+    unanswered: bool = False
 
 
 class Ledger:
@@ -83,5 +85,10 @@ def _faults_of_promise(promise: Promise, stored: list[cb.Callback]) -> Iterator[
         yield f"{name} was acknowledged, and is gone"
     if len(stored) > 1:
         yield f"{name} is stored {len(stored)} times"
-    if promise.refused and stored:
+    if promise.refused and not (promise.unanswered and all(map(_came_to_nothing, stored))) and stored:
         yield f"{name} was refused, and is stored"
+
+
+def _came_to_nothing(callback: cb.Callback) -> bool:
+    """Return whether nobody was called, since it had expired when it was stored."""
+    return callback.state == EXPIRED and callback.attempt_count == 0

@@ -192,7 +192,7 @@ async def hunt(folder: Path, pair: Pair, *, blows: int, seed: int, servers: int 
                 "seconds": round(time.monotonic() - begun, 1),
             }
             found = [finding for finding in raging.all_findings() if _EXPECTED not in finding]
-            return Report(facts, [*found, *faults.findings])
+            return Report(facts, [*faults.findings, *found])
 
 
 @click.command()

@@ -25,8 +25,9 @@ class Proxy:
         self.swallowed = asyncio.Event()
         # Set when a COMMIT has come that waits to be let through.
         self.held = asyncio.Event()
-        # Whether new connections are ended at once.
+        # Whether new connections are ended at once; and something for each that was.
         self.refuses = False
+        self.refused: asyncio.Queue[None] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -83,6 +84,7 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refuses:
             writer.transport.abort()
+            self.refused.put_nowait(None)
             return
         self._clients.add(writer)
         await self._speaking.wait()

@@ -5,14 +5,16 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+import psycopg
 import pytest
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.errors import HistoryLost
-from ringback.storage.postgres import PostgresStore
+from ringback.storage.postgres import PostgresStore, timelines
 from tests.world.event_log import events_after
 from tests.world.outages import insist
 from tests.world.postgres import Cluster
+from tests.world.proxy import Proxy
 from tests.world.samples import SERVICE, new
 
 pytestmark = pytest.mark.long
@@ -34,9 +36,22 @@ async def opened(url: str) -> AsyncIterator[PostgresStore]:
         await store.close()
 
 
-def of_both(primary: Cluster, standby: Cluster) -> str:
+def of_both(primary: Cluster, standby: Cluster | Proxy) -> str:
     place = f"127.0.0.1:{primary.port}"
     return primary.new_schema().replace(place, f"{place},127.0.0.1:{standby.port}")
+
+
+async def take_over(standby: Cluster, former: Cluster) -> None:
+    """Let the standby take over; the former primary comes back at once, and is glad to take writes."""
+    await asyncio.to_thread(former.down, "immediate")
+    await asyncio.to_thread(standby.promote)
+    former.forget_standby()
+    await asyncio.to_thread(former.up)
+
+
+def events_of(cluster: Cluster, url: str) -> int:
+    [(events,)] = cluster.execute(f"SELECT count(*) FROM {url.rpartition('%3D')[2]}.event")
+    return int(events)
 
 
 async def test_a_standby_that_lacks_what_was_acknowledged_is_noticed(primary: Cluster) -> None:
@@ -71,7 +86,10 @@ async def test_a_standby_that_lacks_what_was_acknowledged_is_noticed(primary: Cl
 
 def standby_has(standby: Cluster, url: str, newest: int) -> bool:
     schema = url.rpartition("%3D")[2]
-    return standby.execute(f"SELECT max(number) FROM {schema}.event") == [(newest,)]
+    try:
+        return standby.execute(f"SELECT max(number) FROM {schema}.event") == [(newest,)]
+    except psycopg.errors.UndefinedTable:  # not even that yet
+        return False
 
 
 async def test_a_commit_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged(
@@ -119,7 +137,64 @@ async def test_a_former_primary_that_comes_back_is_not_used(primary: Cluster, ca
             assert f"127.0.0.1:{primary.port} is a former primary" in caplog.text
             async with opened(url) as two:
                 assert await two.get(callback.callback_id) == callback
-        [(events,)] = primary.execute(f"SELECT count(*) FROM {url.rpartition('%3D')[2]}.event")
-        assert events == 0
+        assert events_of(primary, url) == 0
     finally:
         standby.destroy()
+
+
+async def test_a_server_that_starts_while_the_new_primary_cannot_be_reached_waits_for_it(primary: Cluster) -> None:
+    """The only host that answers at first is the former primary."""
+    standby = primary.new_standby()
+    try:
+        async with Proxy(standby.port) as network:
+            url = of_both(primary, network)
+            async with opened(url) as one:
+                await one.put_service(SERVICE)
+                await take_over(standby, primary)
+            network.refuses = True
+            opening = asyncio.create_task(PostgresStore.open(url))
+            for _ in range(3):
+                await network.refused.get()
+            network.refuses = False
+            two = await opening
+            try:
+                await two.create([new()])
+            finally:
+                await two.close()
+            assert [events_of(primary, url), events_of(standby, url)] == [0, 1]
+    finally:
+        standby.destroy()
+
+
+async def test_a_server_that_has_seen_nothing_of_the_new_primary_asks_for_it(primary: Cluster) -> None:
+    """The network to it is broken from before it has taken over until after the former primary is back."""
+    standby = primary.new_standby()
+    try:
+        async with Proxy(standby.port) as network:
+            url = of_both(primary, network)
+            async with opened(url) as one:
+                await one.put_service(SERVICE)
+                network.refuses = True
+                await take_over(standby, primary)
+                while not network.refused.empty():
+                    network.refused.get_nowait()
+                creating = asyncio.create_task(insist(lambda: one.create([new()])))
+                for _ in range(3):
+                    await network.refused.get()
+                network.refuses = False
+                await creating
+            assert [events_of(primary, url), events_of(standby, url)] == [0, 1]
+    finally:
+        standby.destroy()
+
+
+async def test_a_host_that_does_not_answer_is_left_out_with_a_warning(
+    primary: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(timelines, "CONNECT_TIMEOUT_S", 0.5)
+    async with Proxy(primary.port) as gone:
+        gone.refuses = True
+        async with opened(of_both(primary, gone)) as one:
+            await one.put_service(SERVICE)
+            await one.create([new()])
+        assert caplog.text.count(f"127.0.0.1:{gone.port} has not answered for 0.5 s, and is left out") == 1

@@ -9,12 +9,13 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
+import psycopg
 import pytest
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports.values import Change
-from ringback.storage.postgres import PostgresStore, batch_writer, readers, transaction
+from ringback.storage.postgres import PostgresStore, batch_writer, connection, readers, transaction
 from tests.world.event_log import events_after, hold_log_end
 from tests.world.outages import insist
 from tests.world.postgres import Cluster
@@ -261,3 +262,10 @@ async def test_what_was_acknowledged_survives_a_killed_server(victim: Cluster) -
         assert set(acknowledged) <= {event.callback.callback_id for event in events}
         assert [event.number for event in events] == list(range(1, len(events) + 1))
         assert len(await store.get_many(acknowledged)) == len(acknowledged)
+
+
+def test_whatever_the_database_says_is_told_in_one_line() -> None:
+    lost = psycopg.OperationalError("server closed the connection unexpectedly\n\tThis probably means it ended\n")
+    assert str(connection.unavailable(lost)).endswith(
+        "server closed the connection unexpectedly This probably means it ended"
+    )

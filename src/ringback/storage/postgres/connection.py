@@ -352,6 +352,7 @@ def is_outage(error: BaseException) -> bool:
 
 def unavailable(error: BaseException | None) -> StorageUnavailable:
     fault = StorageFault.DAMAGE if isinstance(error, _DAMAGE) else StorageFault.OUTAGE
-    refusal = StorageUnavailable(f"{NOT_TAKEN}: {error or 'it does not answer'}", told=NOT_TAKEN, fault=fault)
+    reason = " ".join(str(error or "it does not answer").split())  # libpq's messages have several lines
+    refusal = StorageUnavailable(f"{NOT_TAKEN}: {reason}", told=NOT_TAKEN, fault=fault)
     refusal.__cause__ = error
     return refusal

@@ -65,6 +65,11 @@ class Continuity:
         await self._timelines.look(connection)
         await self.look(connection)
 
+    async def on_brief_connect(self, connection: Connection) -> None:
+        """Do the same for a connection that is made for one question, without asking other hosts for each."""
+        await self._timelines.glance(connection)
+        await self.look(connection)
+
     async def look(self, connection: Connection) -> tuple[int, int]:
         """Return the newest numbers of the log and of the services. Raise `StorageUnavailable` when history is lost."""
         seen, seen_newest, seen_version = self._seen, self._newest, self._services_version

@@ -85,7 +85,7 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
         they are off by themselves.
         """
         address = Address.parse(url)
-        timelines = await Timelines.survey(address)
+        timelines = Timelines(address)
         database_id, is_new = await prepare(address, timelines, must_exist=must_exist)
         if is_new:
             tell_of_new(address)
@@ -105,12 +105,14 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
             services_version.advance(version)
 
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(timelines.close)
             with refusals(address):
                 writing = await Link.open(address, continuity.on_connect)
                 stack.push_async_callback(writing.close)
                 seekers = await stack.enter_async_context(LinkPool.open(address, SEEKERS, continuity.on_connect))
                 listers = await stack.enter_async_context(LinkPool.open(address, LISTERS, continuity.on_connect))
-            counters = LinkForEach(address, continuity.on_connect)
+            timelines.opened()
+            counters = LinkForEach(address, continuity.on_brief_connect)
             stack.push_async_callback(counters.close)
             server = secrets.randbits(_SERVER_BITS)
             listener = Listener(address, server, channel_of(database_id), continuity, committed)

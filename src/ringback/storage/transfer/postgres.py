@@ -84,7 +84,8 @@ def target(address: Address) -> Iterator["PostgresTarget"]:
     with _connected(address) as connection:
         with refusals(address):
             check_empty(address, _content(connection))
-            asyncio.run(prepare(_under_its_name(address), Timelines()))
+            named = _under_its_name(address)
+            asyncio.run(prepare(named, Timelines(named)))
             _wait_for_servers(address, connection)
             _begin(address, connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
             check_empty(address, _content(connection))
