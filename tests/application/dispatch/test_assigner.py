@@ -88,7 +88,7 @@ async def test_a_callback_that_comes_while_one_poll_is_served_is_for_the_longest
         store.go_on.set()
         assert [c.callback_id for c in await polls[0]] == [callback.callback_id]
         granting.close()
-        assert await polls[1] == ()
+        assert list(await polls[1]) == []
 
 
 async def test_who_stands_behind_one_that_has_expired(world: World) -> None:
