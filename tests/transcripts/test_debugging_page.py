@@ -51,5 +51,5 @@ def logged(code: str) -> Iterator[tuple[str, str]]:
 
 
 def fits(row: list[str], level: str, form: str) -> bool:
-    text = ".+".join(re.escape(part) for part in re.split(r"%(?:\.\d)?[sdf]", form))
+    text = ".+".join(re.escape(part) for part in re.split(r"%(?:\.\d)?[sdfg]", form))
     return row[0] == level and re.fullmatch(text, row[1]) is not None
