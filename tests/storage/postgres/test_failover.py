@@ -198,3 +198,23 @@ async def test_a_host_that_does_not_answer_is_left_out_with_a_warning(
             await one.put_service(SERVICE)
             await one.create([new()])
         assert caplog.text.count(f"127.0.0.1:{gone.port} has not answered for 0.5 s, and is left out") == 1
+
+
+async def test_a_former_primary_that_never_stopped_gets_nothing_once_the_new_one_is_seen(primary: Cluster) -> None:
+    """It has been told to take writes alone; the connection that writes is not lost."""
+    standby = primary.new_standby()
+    try:
+        url = of_both(primary, standby)
+        async with opened(url) as one:
+            await one.put_service(SERVICE)
+            primary.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            primary.execute("SELECT pg_reload_conf()")
+            standby.promote()
+            ours = "FROM pg_stat_activity WHERE application_name = 'ringback'"
+            primary.execute(f"SELECT pg_terminate_backend(pid) {ours} AND query NOT LIKE '%pg_notify%'")
+            while not await asyncio.to_thread(standby.execute, f"SELECT pid {ours}"):
+                pass
+            await insist(lambda: one.create([new()]))
+        assert [events_of(primary, url), events_of(standby, url)] == [0, 1]
+    finally:
+        standby.destroy()

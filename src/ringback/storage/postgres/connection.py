@@ -148,7 +148,7 @@ class Link:
             self._reconnecting.cancel()
             await asyncio.wait([self._reconnecting])
         if self._connection is not None and self._jobs:
-            _cut(self._connection)
+            cut(self._connection)
         if self._jobs:
             await asyncio.wait(self._jobs)
         await self._discard()
@@ -207,7 +207,7 @@ class Link:
 
     def _time_out(self, connection: Connection) -> None:
         self._timed_out = True
-        _cut(connection)
+        cut(connection)
 
     # --- Connecting --------------------------------------------------------------------------------------------
 
@@ -335,7 +335,7 @@ class _TextDumper(StrDumper):
         return super().dump(obj.replace("\0", "\1"))
 
 
-def _cut(connection: Connection) -> None:
+def cut(connection: Connection) -> None:
     """End it for the task that waits for a result, without a message to the database."""
     with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as its_socket:
         its_socket.shutdown(socket.SHUT_RDWR)

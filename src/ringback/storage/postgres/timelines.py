@@ -4,18 +4,21 @@ Each standby that takes over begins a new timeline. A former primary that is sta
 as well, and may be the first host of the URL: what it is given is lost. So before a connection is used, all hosts are
 asked for theirs. A host that does not answer may be the new primary, at the moment of a crash or behind a broken
 network: it is asked again for ten seconds, and then given up with a warning.
+
+As soon as a newer timeline is seen, all connections to older ones are cut: a former primary may never have stopped.
 """
 
 import asyncio
 import logging
 from dataclasses import replace
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ringback.domain.errors import StorageUnavailable
-from ringback.storage.postgres.connection import CONNECT_TIMEOUT_S, Connection, ask, connect
+from ringback.storage.postgres.connection import CONNECT_TIMEOUT_S, Connection, ask, connect, cut
 from ringback.storage.postgres.dsn import Address
 
 _log = logging.getLogger(__name__)
@@ -39,11 +42,15 @@ class Timelines:
         # A standby answers, too.
         self._hosts = [_of_any_kind(host) for host in hosts] if len(hosts) > 1 else []
         self._newest: dict[str, int] = {}
+        # The cluster and the timeline of each connection that is used.
+        self._used: WeakKeyDictionary[Connection, tuple[str, int]] = WeakKeyDictionary()
         # Former primaries that the log has told of, and hosts that were given up.
         self._told: set[tuple[str, int]] = set()
         self._silent: set[str] = set()
         self._turn = asyncio.Lock()
-        self._surveys = 0
+        # How many surveys have begun, and the last one that is complete.
+        self._begun = 0
+        self._complete = 0
         self._is_opening = True
         self._known_until = float("-inf")
         self._background: asyncio.Task[None] | None = None
@@ -76,7 +83,7 @@ class Timelines:
         """Return whether a standby has taken over since the last connection was made, or just before that."""
         now = asyncio.get_running_loop().time()
         if timeline > self._newest.get(cluster, timeline):
-            self._newest[cluster] = timeline
+            self._learn(cluster, timeline)
             self._known_until = now + _NEW_S
             if self._background is None or self._background.done():
                 # The former primary is given up before a connection is lost again.
@@ -84,8 +91,10 @@ class Timelines:
         return timeline == self._newest.get(cluster) and now < self._known_until
 
     def _compare(self, connection: Connection, cluster: str, timeline: int) -> None:
-        newest = self._newest[cluster] = max(timeline, self._newest.get(cluster, timeline))
+        self._learn(cluster, timeline)
+        newest = self._newest[cluster]
         if timeline == newest:
+            self._used[connection] = cluster, timeline
             return
         host = f"{connection.info.host}:{connection.info.port}"
         reason = f"{host} is a former primary: it writes timeline {timeline}, and another host {newest}"
@@ -94,14 +103,23 @@ class Timelines:
             _log.error("%s; it is not used, and has to be stopped", reason)
         raise StorageUnavailable(reason)
 
+    def _learn(self, cluster: str, timeline: int) -> None:
+        if timeline <= self._newest.get(cluster, 0):
+            return
+        self._newest[cluster] = timeline
+        for connection, (its_cluster, its_timeline) in list(self._used.items()):
+            if its_cluster == cluster and its_timeline < timeline and not connection.closed:
+                cut(connection)
+
     async def _survey(self) -> None:
         """Ask each host for its timeline. Connections that are made at the same time share one that is to begin."""
-        before = self._surveys
+        before = self._begun
         async with self._turn:
-            if self._surveys > before or (self._is_opening and self._surveys):
+            if self._complete > before or (self._is_opening and self._complete):
                 return
-            self._surveys += 1
+            self._begun += 1
             await asyncio.gather(*map(self._ask, self._hosts))
+            self._complete = self._begun
 
     async def _ask(self, host: Address) -> None:
         name = _name_of(host)
@@ -120,8 +138,7 @@ class Timelines:
         else:
             self._silent.discard(name)
             if place is not None:
-                cluster, timeline = place
-                self._newest[cluster] = max(timeline, self._newest.get(cluster, timeline))
+                self._learn(*place)
 
 
 async def _answer_of(host: Address, *, insist: bool) -> tuple[str, int] | None:
