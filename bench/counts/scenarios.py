@@ -12,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from bench.counts.counters import KINDS, Counters
 from bench.counts.subject import Subject
 from ringback.application.access import ANYBODY, Caller
-from ringback.application.dispatch.assigner import LeaseRequest
+from ringback.application.dispatch.lease_request import LeaseRequest
 from ringback.domain.callback import State
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import OutcomeReport

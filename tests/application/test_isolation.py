@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY, Caller, Grant, Right, Role
 from ringback.application.callbacks.create import CreateCommand
-from ringback.application.dispatch.assigner import LeaseRequest
+from ringback.application.dispatch.lease_request import LeaseRequest
 from ringback.application.events.watch import Watches
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import (

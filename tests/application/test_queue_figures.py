@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY, Caller, Grant, Role
 from ringback.application.callbacks.create import CreateCommand
-from ringback.application.dispatch.assigner import LeaseRequest
+from ringback.application.dispatch.lease_request import LeaseRequest
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.open_callbacks import OpenCallbacks

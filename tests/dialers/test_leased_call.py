@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ringback.application.dispatch.assigner import DEFAULT_LEASE
+from ringback.application.dispatch.lease_request import DEFAULT_LEASE
 from ringback.dialers.leased_call import CallTools, LeasedCall
 from ringback.domain.errors import LeaseExpired
 from ringback.ports.calls import CallKey

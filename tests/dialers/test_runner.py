@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY, Caller
-from ringback.application.dispatch.assigner import DEFAULT_LEASE, LeaseRequest
+from ringback.application.dispatch.lease_request import DEFAULT_LEASE, LeaseRequest
 from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
 from ringback.dialers import leased_call

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY
 from ringback.application.callbacks.create import CreateCommand, Created
-from ringback.application.dispatch.assigner import LeaseRequest
+from ringback.application.dispatch.lease_request import LeaseRequest
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import LeaseExpired, StateRefused, TargetAlreadyPending
 from ringback.domain.faults import Faults

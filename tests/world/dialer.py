@@ -98,7 +98,9 @@ async def let_pass(app: App, seconds: float) -> None:
 async def until_polling(app: App, count: int = 1) -> None:
     """Return when this many polls wait on the server, and it has looked once for what they might get."""
     assigner = app.use_cases.assigner
-    await until(lambda: len(assigner._polls) >= count and assigner._serving is None and not assigner._woken.is_set())
+    await until(
+        lambda: len(assigner._polls) >= count and assigner._serving is None and not assigner._readiness.woken.is_set()
+    )
 
 
 async def until(reached: Callable[[], bool]) -> None:

@@ -9,8 +9,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
-from ringback.application.dispatch.assigner import DEFAULT_LEASE
 from ringback.application.dispatch.kept_calls import CallOwner, KeptCalls
+from ringback.application.dispatch.lease_request import DEFAULT_LEASE
 from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
 from ringback.dialers.leased_call import CallTools

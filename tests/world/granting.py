@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from ringback.application.dispatch.assigner import Assigner, LeaseRequest
+from ringback.application.dispatch.assigner import Assigner
+from ringback.application.dispatch.lease_request import LeaseRequest
 from ringback.domain.queue import Queue
 from tests.world.use_cases import World
 

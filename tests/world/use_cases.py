@@ -15,9 +15,10 @@ from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.dispatch.agent_rests import AgentRests
-from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
+from ringback.application.dispatch.assigner import Assigner
 from ringback.application.dispatch.decisions import CallsInProgress, Decisions
 from ringback.application.dispatch.dialer_presence import DialerPresence
+from ringback.application.dispatch.lease_request import DEFAULT_LEASE, LeaseRequest
 from ringback.application.dispatch.leases import Leases
 from ringback.application.dispatch.queue_board import QueueBoard
 from ringback.application.dispatch.queue_view import QueueView, QueueViews
@@ -161,7 +162,7 @@ class World:
 
     async def serve(self, request: LeaseRequest) -> Sequence[Callback]:
         """Serve one poll, as a round of the assigner would."""
-        self.assigner._begin_round()
+        self.assigner._readiness.begin_round()
         return await self.assigner._serve(request)
 
     async def lease(self, duration: timedelta = DEFAULT_LEASE) -> Callback:

@@ -5,8 +5,8 @@ import secrets
 from pathlib import Path
 
 from ringback.app.use_cases import UseCases
-from ringback.application.dispatch.assigner import DEFAULT_LEASE
 from ringback.application.dispatch.kept_calls import CallOwner, KeptCalls
+from ringback.application.dispatch.lease_request import DEFAULT_LEASE
 from ringback.config import Settings
 from ringback.dialers.built_in import BuiltIn
 from ringback.dialers.leased_call import CallTools

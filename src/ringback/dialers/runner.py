@@ -12,8 +12,9 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from ringback.application.access import ANYBODY
-from ringback.application.dispatch.assigner import MAX_LEASES, Assigner, LeaseRequest
+from ringback.application.dispatch.assigner import Assigner
 from ringback.application.dispatch.kept_calls import TakenCall
+from ringback.application.dispatch.lease_request import MAX_LEASES, LeaseRequest
 from ringback.dialers.leased_call import CallPhase, CallTools, LeasedCall, until_stored
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import LeaseRefused, StorageUnavailable

@@ -67,7 +67,9 @@ async def at_work(world: World) -> AsyncIterator[tuple[Assigner, WritingStore]]:
 async def waiting_poll(granting: Assigner, **fields: Any) -> "asyncio.Task[Sequence[Callback]]":
     """Return a poll that waits: there was nothing for it when it came."""
     asking = asyncio.create_task(granting.lease(ANYBODY, poll(**fields)))
-    await until(lambda: granting.open_polls == 1 and granting._serving is None and not granting._woken.is_set())
+    await until(
+        lambda: granting.open_polls == 1 and granting._serving is None and not granting._readiness.woken.is_set()
+    )
     return asking
 
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY
-from ringback.application.dispatch.assigner import LeaseRequest
+from ringback.application.dispatch.lease_request import LeaseRequest
 from ringback.domain.assignment import draw
 from ringback.domain.callback import MAX_RESPONSE_BYTES, MAX_WEIGHT, Attempt, State, weight
 from ringback.domain.errors import StorageUnavailable

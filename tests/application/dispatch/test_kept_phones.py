@@ -126,7 +126,7 @@ async def test_a_row_that_an_earlier_version_wrote_holds_nobody_up(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has no phone, so that the queue does not tell that its phone is in a call; the write refuses it."""
-    monkeypatch.setattr("ringback.application.dispatch.assigner._RETRY_S", 0.0)
+    monkeypatch.setattr("ringback.application.dispatch.readiness._RETRY_S", 0.0)
     service = await world.service()
     await world.create(service, PHONE, max_retries=0)
     leased = await world.lease()

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY, Caller, Grant, Role
 from ringback.application.dispatch import queue_watch
-from ringback.application.dispatch.assigner import LeaseRequest
 from ringback.application.dispatch.dialer_presence import DialerCount
+from ringback.application.dispatch.lease_request import LeaseRequest
 from ringback.application.dispatch.queue_view import QueueView, is_news
 from ringback.domain.errors import RingbackError, ServiceInUse
 from ringback.domain.filter import CallbackFilter

@@ -8,10 +8,10 @@ service that was just paused or closed from a grant.
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
 
 from ringback.application.access import Caller, Right
@@ -21,65 +21,27 @@ from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.arrivals import Arrivals
 from ringback.application.dispatch.barring import barred
 from ringback.application.dispatch.dialer_presence import DialerPresence
+from ringback.application.dispatch.lease_request import LeaseRequest, check_repeated, lease_to
+from ringback.application.dispatch.readiness import Readiness
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import apply_each
 from ringback.application.outage import OutageLog
 from ringback.application.recent_dials import SPAN, RecentDials
 from ringback.domain.assignment import draw
-from ringback.domain.callback import IN_PROGRESS, MAX_RESPONSE_BYTES, MAX_WEIGHT, Callback, Lease, State, weight
-from ringback.domain.errors import RequestIdReused, StorageUnavailable
-from ringback.domain.events import Leased, LeaseReleased
-from ringback.domain.ids import LeaseToken
+from ringback.domain.callback import MAX_RESPONSE_BYTES, MAX_WEIGHT, Callback, State, weight
+from ringback.domain.errors import StorageUnavailable
+from ringback.domain.events import LeaseReleased
 from ringback.domain.lifecycle import after
 from ringback.domain.queue import Queue, Turn, joined
-from ringback.domain.service import Service
-from ringback.domain.view import EVERYTHING, View
 from ringback.ports.clock import Clock
 from ringback.ports.errors import PhoneInUse, RevisionConflict
 from ringback.ports.store import Store
-from ringback.ports.values import Change, LoggedEvent
+from ringback.ports.values import Change
 
 _log = logging.getLogger(__name__)
 
-MAX_LEASES = 100
-MIN_LEASE = timedelta(seconds=5)
-DEFAULT_LEASE = timedelta(seconds=30)
-MAX_WAIT_S = 60.0
-DEFAULT_WAIT_S = 20.0
-_RETRY_S = 1.0
 # How many callbacks of each level are taken out of a queue at once that may not be dialled.
 _BARRING_DEPTH = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseRequest:
-    """One poll of a dialer. None for `service_ids` means all that it may serve."""
-
-    dialer_id: str
-    # Those of the caller, which `Assigner.lease` fills in.
-    identity: str = ""
-    view: View = EVERYTHING
-    service_ids: frozenset[str] | None = None
-    max_leases: int = 1
-    duration: timedelta = DEFAULT_LEASE
-    wait_s: float = DEFAULT_WAIT_S
-    request_id: str = ""
-
-    def may_have(self, service: Service | None) -> bool:
-        """Return whether it is for this service, and the caller has a grant for it."""
-        return service is not None and self.is_for(service.service_id) and self.view.has_service(service)
-
-    def of(self, service_ids: Collection[str]) -> "LeaseRequest":
-        """Return the same poll for these services."""
-        return replace(self, service_ids=frozenset(service_ids))
-
-    def same_call(self, other: "LeaseRequest") -> bool:
-        return self.identity == other.identity and (
-            (self.dialer_id, self.request_id) == (other.dialer_id, other.request_id)
-        )
-
-    def is_for(self, service_id: str) -> bool:
-        return self.service_ids is None or service_id in self.service_ids
 
 
 class Assigner:
@@ -108,16 +70,7 @@ class Assigner:
         # The poll for which leases are being written.
         self._serving: _Poll | None = None
         self._returns: set[asyncio.Task[None]] = set()
-        # Services that may have something to grant, the one served longest ago first; checked once there is a
-        # poll for them.
-        self._ready: dict[str, None] = {}
-        # Those that are so since this round began, when the polls that have waited longest were perhaps served already.
-        self._ready_next: dict[str, None] = {}
-        # Services with a callback that only waits for another call to the same phone to end.
-        self._held: set[str] = set()
-        # For each service that rests, or with a callback whose phone is kept: the timer for the end of that.
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._woken = asyncio.Event()
+        self._readiness = Readiness(directory, clock, feed, rests)
         # What is due, and was brought here because a poll waits for it.
         self._arrivals = Arrivals()
         # Services that had no free slot when that was last looked at.
@@ -125,10 +78,7 @@ class Assigner:
         self._outage = OutageLog()
         self._runs = False
         self._closing = False
-        directory.listen(self._on_service)
         policy.listen(self.look_at_all)
-        rests.listen(self._make_ready)
-        feed.listen(self._on_events)
 
     async def lease(self, caller: Caller, request: LeaseRequest) -> Sequence[Callback]:
         """Wait for callbacks to dial, at most `wait_s` seconds, and return the leased ones; none when the time is over.
@@ -145,7 +95,7 @@ class Assigner:
         request = replace(request, identity=caller.identity, view=view)
         self._presence.ask(request.dialer_id, self._services_of(request), request.wait_s)
         if request.request_id and (open_leases := await self._granted_before(request)):
-            _check_repeated(request, open_leases)
+            check_repeated(request, open_leases)
             return open_leases
         if request.wait_s == 0:
             await self._feed.catch_up()  # there is no later moment at which to notice what was just committed
@@ -153,7 +103,7 @@ class Assigner:
             return ()
         poll = _Poll(request, asyncio.get_running_loop().create_future())
         self._polls.append(poll)
-        self._woken.set()
+        self._readiness.woken.set()
         try:
             # Unlike an await of the future itself, this does not cancel it when the caller is cancelled.
             await asyncio.wait([poll.leased], timeout=request.wait_s or None)
@@ -214,7 +164,11 @@ class Assigner:
         return len(self._polls)
 
     async def start(self) -> None:
-        self._ready = dict.fromkeys(await self._store.queued_services())
+        self._readiness.begin_round(await self._store.queued_services())
+
+    def look_at_all(self) -> None:
+        """Look again for which services there is something to grant: times or rules are others now."""
+        self._readiness.add_all()
 
     def close(self) -> None:
         """End all polls, and those to come, with no leases."""
@@ -227,19 +181,14 @@ class Assigner:
         self._runs = True
         try:
             while True:
-                await self._woken.wait()
-                self._woken.clear()
+                await self._readiness.woken.wait()
+                self._readiness.woken.clear()
                 with self._arrivals.round() as service_ids:
-                    self._begin_round(service_ids)
+                    self._readiness.begin_round(service_ids)
                     await self._serve_polls()
         finally:
             self._runs = False
             self._arrivals.close()
-
-    def _begin_round(self, service_ids: Sequence[str] = ()) -> None:
-        """Let all services that are ready by now, and these, count: polls are served the longest waiting first."""
-        self._ready |= self._ready_next | dict.fromkeys(service_ids)
-        self._ready_next = {}
 
     async def _serve_polls(self) -> None:
         for poll in list(self._polls):
@@ -264,7 +213,7 @@ class Assigner:
         services = dict.fromkeys(change.before.service_id for change in changes)
         awaited = [service_id for service_id in services if self._awaits(service_id)]
         if awaited:
-            self._woken.set()
+            self._readiness.woken.set()
         return await self._arrivals.offer(changes, awaited)
 
     def _awaits(self, service_id: str) -> bool:
@@ -287,13 +236,12 @@ class Assigner:
     async def _serve(self, request: LeaseRequest) -> Sequence[Callback]:
         granted: list[Callback] = []
         room = MAX_RESPONSE_BYTES
-        for service_id in [s for s in self._ready if request.may_have(self._directory.find(s))]:
+        for service_id in [s for s in self._readiness.services if request.may_have(self._directory.find(s))]:
             try:
                 drawn = await self._grant(service_id, request, request.max_leases - len(granted), room)
             except StorageUnavailable as fault:
                 _log.log(self._outage.level(), "cannot grant leases, trying again: %s", fault)
-                self._ready[service_id] = None
-                asyncio.get_running_loop().call_later(_RETRY_S, self._woken.set)
+                self._readiness.retry(service_id)
                 if not granted:
                     raise
                 break
@@ -326,7 +274,7 @@ class Assigner:
                 await self._take_out(barred(self._policy, queue, chain(*queue.heads.values()), now))
                 continue
             changes = [
-                Change(c, _lease_to(c, request, queue.service, now), settings=queue.service, identity=request.identity)
+                Change(c, lease_to(c, request, queue.service, now), settings=queue.service, identity=request.identity)
                 for c in drawn
             ]
             stored = [*arrived, *changes]
@@ -338,13 +286,13 @@ class Assigner:
                 passed_over |= refused & taken.callback_ids
                 refused |= taken.callback_ids
                 if passed_over:
-                    asyncio.get_running_loop().call_later(_RETRY_S, self._make_ready, service_id)
+                    self._readiness.add_later(service_id)
                 continue
             except RevisionConflict:
                 self._arrivals.end(service_id)
                 continue
             self._arrivals.end(service_id, stored)
-            self._ready[service_id] = None  # there may be more, or a callback that is held now
+            self._readiness.keep(service_id)  # there may be more, or a callback that is held now
             return [c.after for c in changes]
         return ()
 
@@ -355,27 +303,26 @@ class Assigner:
 
     async def _read(self, service_id: str, request: LeaseRequest, depth: int) -> Queue | None:
         """Return the queue of a service, as deep as this; None when there is nothing to grant to this poll."""
-        # Before reading: what is committed after this makes the service ready again.
-        self._ready.pop(service_id, None)
-        if self._is_resting(service_id):
+        self._readiness.take(service_id)
+        if self._readiness.is_resting(service_id):
             return None
-        self._held.add(service_id)
+        self._readiness.hold(service_id)
         queue = await self._store.queue(service_id, depth, self._clock.now())
         if queue is None or not queue.held:
-            self._held.discard(service_id)
+            self._readiness.release(service_id)
         self._full.discard(service_id)
         if queue is None:
             return None
         if queue.in_progress >= queue.service.capacity:
             self._full.add(service_id)
         if not request.may_have(queue.service):
-            self._ready[service_id] = None  # for others
+            self._readiness.keep(service_id)  # for others
             return None
         if any(c.agents_failed_at is not None for c in chain(*queue.heads.values())):
             await self._feed.catch_up()  # it was given back last, so the rest may not have been heard of yet
-        if self._is_resting(service_id):
+        if self._readiness.is_resting(service_id):
             return None
-        self._look_again(service_id, queue.held_until)
+        self._readiness.look_again(service_id, queue.held_until)
         return queue
 
     async def _take_out(self, changes: Sequence[Change]) -> None:
@@ -383,75 +330,8 @@ class Assigner:
         with suppress(RevisionConflict):
             await self._store.apply(changes)
 
-    # --- What makes a service ready ----------------------------------------------------------------------------
-
-    def _is_resting(self, service_id: str) -> bool:
-        """Return whether the service rests, and make it ready at the end of that."""
-        end = self._rests.until(service_id, self._clock.now())
-        if end is not None:
-            self._look_again(service_id, end)
-        return end is not None
-
-    def _look_again(self, service_id: str, at: datetime | None) -> None:
-        """Make the service ready at that time: no event tells when a rest is over, or a phone is kept no longer."""
-        if (timer := self._timers.pop(service_id, None)) is not None:
-            timer.cancel()
-        if at is not None:
-            delay_s = (at - self._clock.now()).total_seconds()
-            self._timers[service_id] = asyncio.get_running_loop().call_later(delay_s, self._make_ready, service_id)
-
-    def look_at_all(self) -> None:
-        """Look again for which services there is something to grant: the clock has jumped, and timers are wrong now."""
-        for service in self._directory.all():
-            self._make_ready(service.service_id)
-
-    def _make_ready(self, service_id: str) -> None:
-        self._ready_next[service_id] = None
-        self._woken.set()
-
-    def _on_events(self, events: Sequence[LoggedEvent]) -> None:
-        for event in events:
-            state, previous = event.callback.state, event.previous
-            freed = previous is not None and previous.state in IN_PROGRESS and state not in IN_PROGRESS
-            if freed:
-                self._ready_next.update(dict.fromkeys(self._held))
-                self._held.clear()
-            # A callback that has left the head of a line without a grant may have been skipped, with others behind it.
-            left = previous is not None and previous.state is State.QUEUED and state is not State.OFFERED
-            if freed or left or state is State.QUEUED:
-                self._make_ready(event.callback.service_id)
-
-    def _on_service(self, service: Service) -> None:
-        self._make_ready(service.service_id)
-
 
 @dataclass(slots=True, eq=False)
 class _Poll:
     request: LeaseRequest
     leased: asyncio.Future[Sequence[Callback]]
-
-
-def _check_repeated(request: LeaseRequest, leased: Sequence[Callback]) -> None:
-    """Raise `RequestIdReused` for a request that cannot be the one which these leases were granted to."""
-    differing = {
-        "service_ids": not all(request.is_for(c.service_id) for c in leased),
-        "max_leases": len(leased) > request.max_leases,
-        "lease_duration": any(c.lease is not None and c.lease.duration != request.duration for c in leased),
-    }
-    if any(differing.values()):
-        raise RequestIdReused("", [name for name, differs in differing.items() if differs])
-
-
-def _lease_to(callback: Callback, request: LeaseRequest, service: Service, now: datetime) -> Callback:
-    fencing_token = callback.fencing_token + 1
-    lease = Lease(
-        token=LeaseToken.new(callback.callback_id, fencing_token).text,
-        dialer_id=request.dialer_id,
-        request_id=request.request_id,
-        identity=request.identity,
-        fencing_token=fencing_token,
-        duration=request.duration,
-        expire_time=now + request.duration,
-        ring_timeout=service.ring_timeout,
-    )
-    return after(callback, Leased(at=now, lease=lease))

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 from ringback.application.access import Caller, Right
 from ringback.application.directory import Directory
-from ringback.application.dispatch.assigner import (
+from ringback.application.dispatch.assigner import Assigner
+from ringback.application.dispatch.lease_request import (
     DEFAULT_LEASE,
     DEFAULT_WAIT_S,
     MAX_LEASES,
     MAX_WAIT_S,
     MIN_LEASE,
-    Assigner,
     LeaseRequest,
 )
 from ringback.application.dispatch.leases import Extended, Leases
