@@ -19,6 +19,9 @@ from tests.world.samples import SERVICE, new
 
 pytestmark = pytest.mark.long
 
+# Far longer than a server waits for a host: beyond it something hangs.
+_PATIENCE_S = 60
+
 
 @pytest.fixture
 def primary() -> Iterator[Cluster]:
@@ -146,7 +149,7 @@ async def test_a_server_that_starts_while_the_new_primary_cannot_be_reached_wait
     """The only host that answers at first is the former primary."""
     standby = primary.new_standby()
     try:
-        async with Proxy(standby.port) as network:
+        async with asyncio.timeout(_PATIENCE_S), Proxy(standby.port) as network:
             url = of_both(primary, network)
             async with opened(url) as one:
                 await one.put_service(SERVICE)
@@ -170,7 +173,7 @@ async def test_a_server_that_has_seen_nothing_of_the_new_primary_asks_for_it(pri
     """The network to it is broken from before it has taken over until after the former primary is back."""
     standby = primary.new_standby()
     try:
-        async with Proxy(standby.port) as network:
+        async with asyncio.timeout(_PATIENCE_S), Proxy(standby.port) as network:
             url = of_both(primary, network)
             async with opened(url) as one:
                 await one.put_service(SERVICE)
@@ -205,7 +208,7 @@ async def test_a_former_primary_that_never_stopped_gets_nothing_once_the_new_one
     standby = primary.new_standby()
     try:
         url = of_both(primary, standby)
-        async with opened(url) as one:
+        async with asyncio.timeout(_PATIENCE_S), opened(url) as one:
             await one.put_service(SERVICE)
             primary.execute("ALTER SYSTEM RESET synchronous_standby_names")
             primary.execute("SELECT pg_reload_conf()")
