@@ -32,8 +32,9 @@ var serviceConfig string
 
 // Dial makes a connection to target ("host:port", or any other name that gRPC resolves) with the recommended
 // options: TLS with the system's roots, retries of UNAVAILABLE, keepalive, and an end after 10 s for every unary call
-// (75 s for LeaseCallbacks), also where ctx would allow more. It connects with the first call, and past the proxy of the
-// environment to a Unix socket, this machine, and a private address.
+// (60 s for those for many callbacks, 75 s for LeaseCallbacks, 300 s for EraseTarget), also where ctx would allow more.
+// It connects with the first call, and past the proxy of the environment to a Unix socket, this machine, and a private
+// address.
 //
 // Options of the caller come last and win: those of this package, and all of gRPC's.
 func Dial(target string, options ...grpc.DialOption) (*grpc.ClientConn, error) {

@@ -32,6 +32,9 @@ const REPEATED: [Code; 2] = [Code::Unavailable, Code::Cancelled];
 fn timeout_of(path: &str) -> Option<Duration> {
     match path.strip_prefix("/ringback.v1.")? {
         "CallbacksService/WatchCallbacks" | "DirectoryService/WatchQueues" => None,
+        "CallbacksService/BatchCreateCallbacks"
+        | "CallbacksService/ResolveCallbacks"
+        | "DialerService/ReportAttempts" => Some(Duration::from_secs(60)),
         "DialerService/LeaseCallbacks" => Some(Duration::from_secs(75)),
         "DirectoryService/EraseTarget" => Some(Duration::from_secs(300)),
         _ => Some(Duration::from_secs(10)),
@@ -40,8 +43,8 @@ fn timeout_of(path: &str) -> Option<Duration> {
 
 /// A connection to Ringback, for any of the generated clients. Cheap to clone; clones share the connection.
 ///
-/// Unary calls have a deadline of 10 s (`LeaseCallbacks`: 75 s, `EraseTarget`: 300 s) unless the request sets a shorter
-/// one, and are tried up to five times while they end UNAVAILABLE, or CANCELLED by the other side. A retry repeats what
+/// Unary calls have a deadline of 10 s (those for many callbacks: 60 s, `LeaseCallbacks`: 75 s, `EraseTarget`: 300 s)
+/// unless the request sets a shorter one, and are tried up to five times while they end UNAVAILABLE, or CANCELLED by the other side. A retry repeats what
 /// may have been done already: give every create an `external_task_id` or a `request_id`, and repeating it is harmless.
 #[derive(Clone, Debug)]
 pub struct Channel {

@@ -102,7 +102,9 @@ class UseCases:
         self.queries = CallbackQueries(store, self.directory)
         self.counts = CallbackCounts(store, self.directory, self.queue_figures)
         self.outcomes = OutcomeQueries(store, self.directory, clock)
-        self.changes = CallbackChanges(store, self.directory, self.queries, clock, self.dial_policy, self.recent_dials)
+        self.changes = CallbackChanges(
+            store, self.directory, self.queries, clock, self.dial_policy, self.recent_dials, self.turns.portion
+        )
         self.watches = Watches(store, self.feed, self.directory, clock)
         self.histories = Histories(store, self.directory, self.queries)
         self.attempt_traces = AttemptTraces(self.queries)

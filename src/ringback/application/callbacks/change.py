@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 
 from ringback.application.access import Caller, Right
 from ringback.application.callbacks.query import OPEN_STATES, CallbackQueries
@@ -10,8 +11,10 @@ from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.narrowing import selected_by
 from ringback.application.optimistic import change
+from ringback.application.portions import portions
 from ringback.application.recent_dials import RecentDials
-from ringback.domain.callback import Callback, State
+from ringback.application.turns import give_way
+from ringback.domain.callback import Callback, State, weight
 from ringback.domain.dial_rules import judge_nothing
 from ringback.domain.errors import CallbackNotFound, EtagMismatch, StateRefused, TargetAlreadyPending
 from ringback.domain.events import CancelRequested, Event, Redescribed
@@ -53,13 +56,16 @@ class CallbackChanges:
         clock: Clock,
         policy: DialPolicy,
         recent: RecentDials,
+        portion: Callable[[], int] = lambda: MAX_RESOLVED,
     ) -> None:
+        """`portion` returns how many callbacks are to be stored at a time."""
         self._store = store
         self._directory = directory
         self._queries = queries
         self._clock = clock
         self._dial_policy = policy
         self._recent = recent
+        self._portion = portion
 
     async def cancel(self, caller: Caller, key: Key, reason: str, etag: str) -> Callback:
         """Cancel at once before DIALING, by a signal to the dialer during it; a repetition is no error.
@@ -158,21 +164,40 @@ class CallbackChanges:
         """
         wanted = CallbackFilter(dial_target=target.uri, states=OPEN_STATES)
         wanted = await selected_by(caller, wanted, self._directory, Right.RESOLVE_CALLBACKS)
-        resolved: list[Callback] = []
         page = await self._store.snapshot(wanted, "", MAX_RESOLVED)
-        for callback in page.callbacks:
-            if not fits(callback):
-                return Resolved(resolved, more=True)
-            ended = await self._resolve(caller, callback, reason)
-            if ended.state in _RESOLVED:
-                resolved.append(ended)
-        return Resolved(resolved, page.more)
+        found = list(takewhile(fits, page.callbacks))
+        resolved: list[Callback] = []
+        for portion in portions(found, lambda _: 1, weight, self._portion):
+            resolved += await self._resolve(caller, portion, reason)
+        is_cut = len(found) < len(page.callbacks)
+        return Resolved([callback for callback in resolved if callback.state in _RESOLVED], page.more or is_cut)
 
-    async def _resolve(self, caller: Caller, callback: Callback, reason: str) -> Callback:
+    async def _resolve(self, caller: Caller, found: Sequence[Callback], reason: str) -> Sequence[Callback]:
+        """End those of one portion together. One that another writer has changed since is read, and ended alone."""
+        ended: list[Callback] = []
+        for index, callback in enumerate(found):
+            await give_way(index)
+            ended.append(self._ended(callback, reason))
+        places = [place for place, (before, now) in enumerate(zip(found, ended, strict=True)) if now is not before]
+        groups = [[Change(found[place], ended[place], identity=caller.identity)] for place in places]
+        refusals = await self._store.apply_many(groups) if groups else ()
+        for place, refusal in zip(places, refusals, strict=True):
+            if refusal is not None:
+                ended[place] = await self._resolve_alone(caller, found[place].callback_id, reason)
+        return ended
+
+    def _ended(self, callback: Callback, reason: str) -> Callback:
+        """Return the callback as it is after the cancellation: itself when it is CONNECTED, or was cancelled before."""
         try:
-            return await self.cancel(caller, callback.callback_id, reason, etag="")
+            return after(callback, CancelRequested(at=self._clock.now(), reason=reason))
+        except StateRefused:
+            return callback
+
+    async def _resolve_alone(self, caller: Caller, callback_id: str, reason: str) -> Callback:
+        try:
+            return await self.cancel(caller, callback_id, reason, etag="")
         except StateRefused:  # answered, or ended by itself, in the meantime
-            return await self._queries.get(caller, callback.callback_id, Right.RESOLVE_CALLBACKS)
+            return await self._queries.get(caller, callback_id, Right.RESOLVE_CALLBACKS)
 
 
 def taken_by(other: Callback, view: View) -> TargetAlreadyPending:
