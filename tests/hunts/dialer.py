@@ -307,6 +307,7 @@ async def run(ports: Sequence[int], name: str, seed: int, service_ids: Sequence[
     async with connect(ports) as api:
         dialer = Dialer(api, name, service_ids, random.Random(seed))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, dialer.stop)
+        tell("up")
         await dialer.run()
 
 

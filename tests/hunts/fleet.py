@@ -32,6 +32,8 @@ class Fleet:
         self._dice = dice
         self._processes: dict[str, Process] = {}
         self._frozen: set[str] = set()
+        # Set once SIGTERM would end it well, or it has ended.
+        self._up: dict[str, asyncio.Event] = {}
         self._readers: dict[str, asyncio.Task[None]] = {}
         # By callback and number: which dialer made the attempt, and which had the lease.
         self._attempts: dict[tuple[str, int], str] = {}
@@ -46,6 +48,7 @@ class Fleet:
         arguments = (",".join(map(str, self._ports)), name, str(self._dice.getrandbits(32)), *self._service_ids)
         process = await asyncio.create_subprocess_exec(sys.executable, _SCRIPT, *arguments, stdout=PIPE)
         self._processes[name] = process
+        self._up[name] = asyncio.Event()
         self._readers[name] = asyncio.create_task(self._read(name, process))
 
     async def kill_one(self) -> None:
@@ -66,9 +69,10 @@ class Fleet:
 
     async def stop(self) -> None:
         """Send SIGTERM to all of them, and let them finish."""
-        for name in self._processes:
-            self._signal(name, signal.SIGTERM)
         async with asyncio.timeout(PATIENCE_S):
+            for name in self._processes:
+                await self._up[name].wait()
+                self._signal(name, signal.SIGTERM)
             for name, process in self._processes.items():
                 if exit_code := await process.wait():
                     self.findings.append(f"{name} ended with exit code {exit_code}")
@@ -103,9 +107,12 @@ class Fleet:
             if line.endswith(b"\n"):  # else it was killed while it wrote
                 kind, *values = json.loads(line)
                 self._hear(name, kind, values)
+        self._up[name].set()
 
     def _hear(self, name: str, kind: str, values: list[Any]) -> None:
         match kind:
+            case "up":
+                self._up[name].set()
             case "leased":
                 self._claim(self._leases, name, "lease", values)
             case "dialed":
