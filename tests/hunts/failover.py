@@ -103,9 +103,11 @@ class Failover:
         self.seconds = time.monotonic() - promoted
 
     async def _progress_by(self, events: int) -> None:
+        """Wait for so many more events, however slow the machine is. Raise `TimeoutError` when none comes."""
         enough = self._storm.checker.events + events
-        async with asyncio.timeout(PATIENCE_S):
-            await self._storm.watchers[0].until(lambda: self._storm.checker.events >= enough)
+        while (before := self._storm.checker.events) < enough:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._storm.watchers[0].until(lambda: self._storm.checker.events > before)
 
     async def _replay(self, port: int, token: str) -> Checker:
         """Return the state of a client that was away from before the failover until now."""

@@ -53,7 +53,7 @@ _EARLY_SHARE: Final = 0.25
 _FROZEN_S: Final = 31.0
 # Every callback is through its retries long before this, once the storm is over; leases of the dead included.
 _SETTLE_S: Final = 120.0
-_CATCH_UP_S: Final = 5.0
+_CATCH_UP_S: Final = 30.0
 _CAPACITIES: Final = (1, 5, 50)
 # States that callbacks enter and leave, and in which some of them stay: what a filter has to keep up with.
 _FILTERED: Final = (SCHEDULED, QUEUED, FAILED, EXPIRED)
