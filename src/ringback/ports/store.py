@@ -353,14 +353,15 @@ class Coordination(Protocol):
         """Return how many jumps of the clock the leases have been moved for."""
         ...
 
-    async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
+    async def shift_leases(self, by: timedelta, jumps: int, mark: ClockMark | None = None) -> int | None:
         """Move the end of every lease, because the clock jumped; return how many. Not logged.
 
         The ends of kept phones and calls move with them. What is submitted before this call is written before it, and
         moved, too; what is submitted after it is written after it.
 
         `jumps` is how many jumps the caller knows of. Return None, and move nothing, when there were more: another
-        server has seen this jump, too, and was first.
+        server has seen this jump, too, and was first. Otherwise `mark` is noted with it, as by `mark_clock`: a server
+        that is killed right afterwards leaves no jump behind which the next one could not see.
         """
         ...
 

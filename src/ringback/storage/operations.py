@@ -8,7 +8,7 @@ from ringback.domain.callback import Callback, weight
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
 from ringback.ports.calls import CallKey, KeptCall
-from ringback.ports.values import Change, Demand, Retention
+from ringback.ports.values import Change, ClockMark, Demand, Retention
 
 # A page ends early at about this size, so that no response outgrows a message (4 MiB in gRPC).
 PAGE_BYTES: Final = 2 * 1024 * 1024
@@ -51,10 +51,11 @@ class ManyChanges(NamedTuple):
 
 
 class Shift(NamedTuple):
-    """A jump of the clock to move the leases by, and how many jumps the caller knows of."""
+    """A jump of the clock to move the leases by, how many jumps the caller knows of, and what it notes with it."""
 
     by: timedelta
     jumps: int
+    mark: ClockMark | None
 
 
 class KeepingBounds(NamedTuple):

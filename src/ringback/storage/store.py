@@ -292,8 +292,8 @@ class SqlStore(Generic[C, Op]):
         [(jumps,)] = await self._seek(self._statements.clock_jumps)
         return int(jumps)
 
-    async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
-        moved: int | None = await self._write(self._operations.shift_leases, Shift(by, jumps), apart=True)
+    async def shift_leases(self, by: timedelta, jumps: int, mark: ClockMark | None = None) -> int | None:
+        moved: int | None = await self._write(self._operations.shift_leases, Shift(by, jumps, mark), apart=True)
         return moved
 
     async def clock_mark(self) -> ClockMark | None:

@@ -1,5 +1,6 @@
 """The clock is set while no server runs: what another server finds is as if it had been set under way."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 from ringback.application.access import ANYBODY
 from ringback.domain.callback import LONGEST_LEASE, Callback, State
 from ringback.domain.dial_rules import DEFAULT_RULES
+from ringback.domain.errors import StorageUnavailable
 from ringback.domain.outcome import Outcome
 from ringback.domain.service import LONGEST_RING_TIMEOUT
 from ringback.ports.dialer import OutcomeReport
@@ -82,6 +84,26 @@ async def test_ahead_over_a_restart_and_back_while_the_server_runs(world: World)
     world = await started_again(world)
     world.clock.jump(-DAY)
     await world.clock_jumps.follow()
+    await world.run_until(seconds(30) - MOMENT)
+    assert await world.state(callback) is State.DIALING
+    await world.run_until(MOMENT)
+    assert await world.state(callback) is State.FAILED
+
+
+@STEPS
+async def test_what_is_killed_as_soon_as_it_has_moved_the_leases_has_noted_the_jump(
+    world: World, step: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(_: object) -> None:
+        raise StorageUnavailable("killed")
+
+    callback = await dialing(world)
+    world.clock.jump(step)
+    with monkeypatch.context() as afterwards, suppress(StorageUnavailable):
+        afterwards.setattr(world.store, "mark_clock", killed)
+        await world.clock_jumps.follow()
+    world.clock.jump(-step)
+    world = await started_again(world)
     await world.run_until(seconds(30) - MOMENT)
     assert await world.state(callback) is State.DIALING
     await world.run_until(MOMENT)

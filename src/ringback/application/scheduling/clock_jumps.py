@@ -107,11 +107,15 @@ class ClockJumps:
     async def _shift(self, jump_s: float) -> int | None:
         # What is submitted from here on goes by the new time, and is written after the shift.
         self._offset_s += jump_s
+        mark = self._mark_after(self._jumps + 1) if self._boot else None
         try:
-            return await self._store.shift_leases(timedelta(seconds=jump_s), self._jumps)
+            moved = await self._store.shift_leases(timedelta(seconds=jump_s), self._jumps, mark)
         except StorageUnavailable:
             self._offset_s -= jump_s
             raise
+        if moved is not None:
+            self._mark = mark
+        return moved
 
     async def _bound(self) -> None:
         """Cut short what outlives all that could be granted now: the clock was set back while no server saw it."""
@@ -135,13 +139,16 @@ class ClockJumps:
 
     async def _note(self) -> None:
         """Note how the clock goes, where that is not what is noted."""
-        mark = ClockMark(self._boot, timedelta(seconds=self._offset_s), self._jumps)
+        mark = self._mark_after(self._jumps)
         known = self._mark
         if self._boot and (
             known is None or known.jumps != mark.jumps or abs((known.ahead - mark.ahead).total_seconds()) >= _MARK_S
         ):
             await self._store.mark_clock(mark)
             self._mark = mark
+
+    def _mark_after(self, jumps: int) -> ClockMark:
+        return ClockMark(self._boot, timedelta(seconds=self._offset_s), jumps)
 
 
 def _offset_s(clock: Clock) -> float:

@@ -198,6 +198,8 @@ _SHIFT: Final = """
 async def _shift_leases(transaction: PostgresTransaction, shift: Shift) -> int | None:
     if not await transaction.ask(_COUNT_JUMP, shift.jumps):
         return None
+    if shift.mark is not None:
+        await _mark_clock(transaction, shift.mark)
     by_us = duration_us(shift.by)
     await transaction.send("UPDATE kept_phone SET until_us = until_us + $1", by_us)
     await transaction.send("UPDATE kept_call SET kept_until_us = kept_until_us + $1", by_us)

@@ -236,6 +236,8 @@ def _shift_leases(transaction: Transaction, shift: Shift) -> int | None:
     )
     if counted.rowcount == 0:
         return None
+    if shift.mark is not None:
+        _mark_clock(transaction, shift.mark)
     by_us = (duration_us(shift.by),)
     transaction.database.execute("UPDATE kept_phone SET until_us = until_us + ?", by_us)
     transaction.database.execute("UPDATE kept_call SET kept_until_us = kept_until_us + ?", by_us)
