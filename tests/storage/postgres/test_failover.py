@@ -217,6 +217,8 @@ async def test_a_former_primary_that_never_stopped_gets_nothing_once_the_new_one
             primary.execute(f"SELECT pg_terminate_backend(pid) {ours} AND query NOT LIKE '%pg_notify%'")
             while not await asyncio.to_thread(standby.execute, f"SELECT pid {ours}"):
                 pass
+            while await asyncio.to_thread(primary.execute, f"SELECT pid {ours}"):
+                pass  # seen, and about to be cut
             await insist(lambda: one.create([new()]))
         assert [events_of(primary, url), events_of(standby, url)] == [0, 1]
     finally:
