@@ -44,8 +44,9 @@ fn timeout_of(path: &str) -> Option<Duration> {
 /// A connection to Ringback, for any of the generated clients. Cheap to clone; clones share the connection.
 ///
 /// Unary calls have a deadline of 10 s (those for many callbacks: 60 s, `LeaseCallbacks`: 75 s, `EraseTarget`: 300 s)
-/// unless the request sets a shorter one, and are tried up to five times while they end UNAVAILABLE, or CANCELLED by the other side. A retry repeats what
-/// may have been done already: give every create an `external_task_id` or a `request_id`, and repeating it is harmless.
+/// unless the request sets a shorter one, and are tried up to five times while they end UNAVAILABLE, or CANCELLED by the
+/// other side. A retry repeats what may have been done already: give every create an `external_task_id` or a
+/// `request_id`, and repeating it is harmless.
 #[derive(Clone, Debug)]
 pub struct Channel {
     inner: transport::Channel,
