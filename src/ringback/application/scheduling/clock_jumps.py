@@ -95,6 +95,8 @@ class ClockJumps:
             for listener in (*self._listeners, *(self._set_back_listeners if jump_s < 0 else ())):
                 listener()
             if moved is None:
+                # What was written here since the other server moved them, went by the time from before the jump.
+                self._is_bounded = False
                 self._jumps = await self._store.clock_jumps()
         if not self._is_bounded:
             await self._bound()
@@ -118,7 +120,7 @@ class ClockJumps:
         return moved
 
     async def _bound(self) -> None:
-        """Cut short what outlives all that could be granted now: the clock was set back while no server saw it."""
+        """Cut short what outlives all that could be granted now: the clock was set back, and this server did not see it."""
         cut = 0
         while found := await self._store.outlasting((now := self.now()) + LONGEST_LEASE, _BATCH):
             ends = [
@@ -129,7 +131,7 @@ class ClockJumps:
             cut += sum(await self._store.extend(ends))
         await self._store.bound_keeping(now + LONGEST_KEPT_PHONE, now + KEPT_FOR)
         if cut:
-            _log.warning("the clock was set back while no server ran: %d leases were cut short", cut)
+            _log.warning("the clock was set back unseen: %d leases were cut short", cut)
 
     async def _is_behind(self) -> bool:
         """Return whether the newest change is of a later time than it is now."""
