@@ -85,12 +85,13 @@ class Callers:
             await self._send(self._dice.choice(self.ledger.promises))
 
     async def _send(self, promise: Promise) -> None:
+        was_stored = bool(promise.callback_id)
         try:
             response = await self._insist("create_callback", promise.sent, pb.CreateCallbackResponse)
         except Refused as refusal:
-            if not self._is_too_late(promise, refusal.reason):
+            if was_stored or not _is_too_late(promise, refusal.reason):
                 raise
-            promise.refused = True
+            promise.refused = not promise.callback_id  # it may have been stored meanwhile, sent by another one
         else:
             promise.refused = False  # too late by one clock, and sent again in time by another
             self.ledger.acknowledge(promise, response.callback, created=response.created)
@@ -104,7 +105,7 @@ class Callers:
         for promise, result in zip(promises, response.results, strict=True):
             if not result.HasField("error"):
                 self.ledger.acknowledge(promise, result.callback, created=result.created)
-            elif result.error.code == _INVALID_ARGUMENT and self._is_too_late(promise, "INVALID_FIELD"):
+            elif result.error.code == _INVALID_ARGUMENT and _is_too_late(promise, "INVALID_FIELD"):
                 promise.refused = True
             else:
                 self.ledger.findings.append(f"promise {promise.number} of a batch: {result.error.message}")
@@ -201,10 +202,10 @@ class Callers:
         moment.FromDatetime(self._clock.now() + timedelta(seconds=self._dice.uniform(earliest_s, latest_s)))
         return moment
 
-    def _is_too_late(self, promise: Promise, reason: str) -> bool:
-        """Return whether a request that was never stored is refused because its own `expire_time` has passed."""
-        request = promise.sent.callback_request
-        return reason == "INVALID_FIELD" and request.HasField("expire_time") and not promise.callback_id
-
 
 _INVALID_ARGUMENT: Final = 3
+
+
+def _is_too_late(promise: Promise, reason: str) -> bool:
+    """Return whether a request may be refused with this, if it was not stored: its own `expire_time` has passed."""
+    return reason == "INVALID_FIELD" and promise.sent.callback_request.HasField("expire_time")

@@ -6,7 +6,7 @@ the grants that follow with its own.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -49,6 +49,11 @@ class RoundRobin:
         self._next_start = 0
         # The weights of the round in which all levels wait, if they did at the last turn.
         self._round: Sequence[int] = ()
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """Return what the next turns depend on."""
+        return tuple(self._credit.values()), self._next_start, self._round
 
     def next(self, waiting: Sequence[Priority], weights: Sequence[int]) -> Priority:
         if Priority.STRICT_PRIORITY in waiting:
@@ -102,7 +107,8 @@ class Referee:
         self._seen = 0
         self._callbacks: dict[str, Callback] = {}
         self._kept: dict[str, datetime] = {}
-        self._robins: defaultdict[str, RoundRobin] = defaultdict(RoundRobin)
+        # More than one where the log does not tell which it is.
+        self._robins: defaultdict[str, Sequence[RoundRobin]] = defaultdict(lambda: [RoundRobin()])
 
     def judge(self, commits: Sequence[Commit]) -> Iterator[str]:
         """Yield a line for each grant that was not the next, or one too many."""
@@ -148,13 +154,17 @@ class Referee:
         free = (0 if service.paused else service.max_concurrent_calls) - occupied
         if len(group.after) > free:
             yield f"{_names(group.after)} were granted, and {free} places were free"
-        granted, before = [c.callback_id for c in group.after], deepcopy(self._robins[service.service_id])
-        expected = self._draw(service, self._lines(group, look, group.arrived), len(granted))
-        if group.arrived and [c.callback_id for c in expected] != granted:
-            self._robins[service.service_id] = before  # they came by a write of their own
-            expected = self._draw(service, self._lines(group, look, ()), len(granted))
-        if [c.callback_id for c in expected] != granted:
+        granted = [c.callback_id for c in group.after]
+        # What has arrived came by the same write as these, and took part in the draw, or by one of its own.
+        ways = [self._lines(group, look, arrived) for arrived in ([group.arrived, ()] if group.arrived else [()])]
+        robins = self._robins[service.service_id]
+        draws = [_draw(robin, service, lines, len(granted)) for robin in robins for lines in ways]
+        possible = {after.state: after for after, drawn in draws if [c.callback_id for c in drawn] == granted}
+        if not possible:
+            after, expected = draws[0]
+            possible[after.state] = after
             yield f"{_names(group.after)} were granted after event {look.number}, next were {_names(expected)}"
+        self._robins[service.service_id] = list(possible.values())
 
     def _lines(self, group: Group, look: QueueRead, arrived: Sequence[Callback]) -> dict[Priority, list[Callback]]:
         """Return what can be granted, as deep as the server looked, with what has arrived, in order."""
@@ -182,19 +192,6 @@ class Referee:
             for level, line in lines.items()
         }
 
-    def _draw(self, service: Service, lines: dict[Priority, list[Callback]], count: int) -> list[Callback]:
-        robin = self._robins[service.service_id]
-        drawn: list[Callback] = []
-        for _ in range(count):
-            phones = {callback.phone for callback in drawn}
-            lines = {level: [c for c in line if c.phone not in phones] for level, line in lines.items()}
-            levels = [level for level, line in lines.items() if line]
-            if not levels:
-                break
-            level = robin.next(levels, service.priority_weights)
-            drawn.append(lines[level].pop(0))
-        return drawn
-
     def _replay(self, number: int) -> None:
         while self._seen < number:
             self._seen += 1
@@ -211,6 +208,23 @@ class Referee:
                 assert lease.ring_timeout is not None
                 until = last.end_time + lease.ring_timeout
                 self._kept[callback.phone] = max(until, self._kept.get(callback.phone, until))
+
+
+def _draw(
+    before: RoundRobin, service: Service, lines: Mapping[Priority, Sequence[Callback]], count: int
+) -> tuple[RoundRobin, Sequence[Callback]]:
+    """Return who is next, and the turns after that."""
+    robin, left = deepcopy(before), {level: list(line) for level, line in lines.items()}
+    drawn: list[Callback] = []
+    for _ in range(count):
+        phones = {callback.phone for callback in drawn}
+        left = {level: [c for c in line if c.phone not in phones] for level, line in left.items()}
+        levels = [level for level, line in left.items() if line]
+        if not levels:
+            break
+        level = robin.next(levels, service.priority_weights)
+        drawn.append(left[level].pop(0))
+    return robin, drawn
 
 
 def _place(callback: Callback) -> tuple["datetime", str]:
