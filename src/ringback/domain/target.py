@@ -140,7 +140,9 @@ def _telephone_of(user: str) -> str | None:
 def _address_of(uri: SipUri, digits: str = "") -> str:
     secure = uri.scheme == "sips" or ("transport", "tls") in uri.parameters
     user = "" if uri.user is None else f"{digits or uri.user}@"
-    port = "" if uri.port in (None, 5061 if secure else 5060) else f":{uri.port}"
+    # A phone that is reached by TLS at the port of all others is the same one.
+    is_usual = uri.port in (None, 5060) or (secure and uri.port == 5061)
+    port = "" if is_usual else f":{uri.port}"
     return f"sip:{user}{uri.host.removesuffix('.')}{port}"
 
 
