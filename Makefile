@@ -6,6 +6,9 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 
+# Tests start the server, and its commands, thousands of times: each process would compile all of it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
