@@ -55,6 +55,9 @@ class UseCases:
         self.scheduler = Scheduler(store, self.directory, settings.retention, self.dial_policy, self.assigner.take_due)
         self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
         self.dial_policy.listen(self.scheduler_loop.look_at_all)
+        if isinstance(wall_clock, SharedClock):
+            # Until all servers have noticed a jump, some extend leases by the time from before it.
+            clock.listen_ahead(self.scheduler.note_outage)
         self._add_callbacks(settings)
 
     def _add_dispatch(self) -> None:

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 
+from ringback.app.use_cases import UseCases
 from ringback.application.access import ANYBODY
+from ringback.application.scheduling.database_outage import GRACE
+from ringback.clocks import SharedClock
+from ringback.config import Settings
 from ringback.domain.callback import LONGEST_LEASE, Callback, State
 from ringback.domain.dial_rules import DEFAULT_RULES
 from ringback.domain.errors import StorageUnavailable
@@ -148,6 +152,29 @@ async def test_what_a_server_extends_before_it_notices_a_jump_that_another_has_n
     await another.leases.extend(ANYBODY, [callback.lease.token], seconds(30))
     await another.clock_jumps.follow()
     await world.run_until(seconds(30))
+    assert await world.state(callback) is State.FAILED
+
+
+async def test_what_a_server_extends_before_it_notices_a_jump_ahead_does_not_lapse_at_once(world: World) -> None:
+    """The database of both says what time it is."""
+
+    async def read_clock() -> datetime:
+        return world.clock.now()
+
+    callback = await dialing(world)
+    assert callback.lease is not None
+    shared_clock = SharedClock(read_clock)
+    another = UseCases(Settings(), world.store, shared_clock)
+    await another.start()
+    world.clock.jump(DAY)
+    await shared_clock.follow()
+    await another.clock.follow()
+    [extended] = await world.leases.extend(ANYBODY, [callback.lease.token], seconds(30))
+    assert extended.expire_time is not None
+    assert extended.expire_time < another.clock.now()
+    await another.scheduler.run_once(another.clock.now())
+    assert await world.state(callback) is State.DIALING
+    await another.scheduler.run_once(another.clock.now() + GRACE)
     assert await world.state(callback) is State.FAILED
 
 

@@ -46,6 +46,7 @@ class ClockJumps:
         self._is_bounded = False
         self._listeners: list[Callable[[], None]] = []
         self._set_back_listeners: list[Callable[[], None]] = []
+        self._ahead_listeners: list[Callable[[datetime], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each jump: what waits for a moment has to wait for another one."""
@@ -54,6 +55,10 @@ class ClockJumps:
     def listen_set_back(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each jump back, also one that no server saw: some times may lie too far ahead."""
         self._set_back_listeners.append(listener)
+
+    def listen_ahead(self, listener: Callable[[datetime], None]) -> None:
+        """Call `listener` after each jump ahead, with what time it would be without."""
+        self._ahead_listeners.append(listener)
 
     async def start(self) -> None:
         """Read how many jumps there have been before, and how the clock went then. Raise `StorageUnavailable`."""
@@ -94,6 +99,9 @@ class ClockJumps:
             _log.warning("the clock jumped by %.1f s: %s", jump_s, what)
             for listener in (*self._listeners, *(self._set_back_listeners if jump_s < 0 else ())):
                 listener()
+            if jump_s > 0:
+                for ahead_listener in self._ahead_listeners:
+                    ahead_listener(self.now() - timedelta(seconds=jump_s))
             if moved is None:
                 # What was written here since the other server moved them, went by the time from before the jump.
                 self._is_bounded = False
@@ -120,7 +128,7 @@ class ClockJumps:
         return moved
 
     async def _bound(self) -> None:
-        """Cut short what outlives all that could be granted now: the clock was set back, and this server did not see it."""
+        """Cut short what outlives all that could be granted now: the clock was set back, unseen by this server."""
         cut = 0
         while found := await self._store.outlasting((now := self.now()) + LONGEST_LEASE, _BATCH):
             ends = [

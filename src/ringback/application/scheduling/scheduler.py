@@ -156,7 +156,7 @@ class Scheduler:
         return [*taken, *await self._store_each(Work.DUE, rest)]
 
     def note_outage(self, now: datetime) -> None:
-        """Note that the database was away at this time."""
+        """Note that the database was away at this time, or that leases could not be extended rightly since then."""
         self._outage.note(now, is_healthy=False)
 
     async def look_for_outage(self, now: datetime) -> None:
