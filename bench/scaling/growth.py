@@ -52,7 +52,8 @@ FILLED: Final = {
 }
 # What looks at each that waits: once, when a server starts.
 COUNTS: Final = ("count all that is open",)
-_SMALL: Final = ("service", "service_turn", "log_end", "log_start", "ringback")
+# Nobody was called here, so no phone is kept.
+_SMALL: Final = ("service", "service_turn", "log_end", "log_start", "ringback", "kept_phone")
 
 
 class Subject:
@@ -215,8 +216,8 @@ _ASKED: Final[dict[str, tuple[str, Sequence[Any]]]] = {
     "agenda": (reads.AGENDA, [2**60, 2**60, 100]),
     "moved by hours": (reads.MOVED_BY_HOURS, [service_id(0), "", 100]),
     "queued services": (reads.QUEUED_SERVICES, []),
-    "queue": (reads.QUEUE, [service_id(0), 10, _LEVELS]),
-    "queue of another": (reads.QUEUE, [service_id(7), 10, _LEVELS]),
+    "queue": (reads.QUEUE, [service_id(0), 10, _LEVELS, 2**60]),
+    "queue of another": (reads.QUEUE, [service_id(7), 10, _LEVELS, 2**60]),
     "same name": (create.SAME_NAME, [["x"], ["x"], ["crm"], ["x"]]),
     "events": (reads.EVENTS, [0, 1000]),
     "lock": (transaction._LOCK_CALLBACKS, [["x", "y"]]),  # noqa: SLF001 - what is measured
