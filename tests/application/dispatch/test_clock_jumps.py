@@ -1,7 +1,7 @@
 """A clock that jumps ends no lease, and no phone's keeping, before it is noticed or while the leases are moved."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -66,6 +66,14 @@ async def test_a_poll_that_waits_for_a_kept_phone_looks_again(world: World, jump
         assert [c.callback_id for c in await granted] == [waiting.callback_id]
 
 
+async def require_lapse(world: World, leased: Callback, held: State, lapsed: State) -> None:
+    """Require that a lease lapses in thirty seconds, not before."""
+    await world.run_until(seconds(30) - MOMENT)
+    assert await world.state(leased) is held
+    await world.run_until(MOMENT)
+    assert await world.state(leased) is lapsed
+
+
 async def extend(world: World, leased: Callback) -> None:
     [extended] = await world.leases.extend(ANYBODY, [token(leased)], seconds(30))
     assert extended.lost is None
@@ -93,10 +101,30 @@ async def test_a_sign_of_life_keeps_the_lease_for_as_long_as_ever(
     else:
         await sign_of_life(world, leased)
         await world.clock_jumps.follow()
-    await world.run_until(seconds(30) - MOMENT)
-    assert await world.state(leased) is State.DIALING
-    await world.run_until(MOMENT)
-    assert await world.state(leased) is State.SCHEDULED
+    await require_lapse(world, leased, State.DIALING, State.SCHEDULED)
+
+
+@AHEAD_OR_BACK
+async def test_an_extension_that_is_under_way_goes_by_the_clock_as_it_is(
+    world: World, jump: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have read its callback before the jump, and be stored after the leases were moved."""
+    await world.create(await world.service())
+    leased = await world.lease(seconds(30))
+    await world.leases.dialing(ANYBODY, token(leased))
+    read = world.store.get_many
+
+    async def read_while_the_clock_is_set(callback_ids: Sequence[str]) -> list[Callback]:
+        found = await read(callback_ids)
+        world.clock.jump(jump)
+        await world.clock_jumps.follow()
+        return found
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(world.store, "get_many", read_while_the_clock_is_set)
+        [extended] = await world.leases.extend(ANYBODY, [token(leased)], seconds(30))
+    assert extended.expire_time == world.clock.now() + seconds(30)
+    await require_lapse(world, leased, State.DIALING, State.SCHEDULED)
 
 
 @AHEAD_OR_BACK
@@ -105,10 +133,7 @@ async def test_a_lease_that_is_granted_after_the_jump_lasts_as_long_as_any(world
     world.clock.jump(jump)
     leased = await world.lease(seconds(30))
     await world.clock_jumps.follow()
-    await world.run_until(seconds(30) - MOMENT)
-    assert await world.state(leased) is State.OFFERED
-    await world.run_until(MOMENT)
-    assert await world.state(leased) is State.QUEUED
+    await require_lapse(world, leased, State.OFFERED, State.QUEUED)
 
 
 @AHEAD_OR_BACK

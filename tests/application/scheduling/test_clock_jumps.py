@@ -1,6 +1,5 @@
-"""The clock is set while no server runs: what another server finds is as if it had been set under way."""
+"""The clock is set unseen, by all servers or by some: what a server finds is as if it had seen it under way."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -109,31 +108,6 @@ async def test_what_is_killed_as_soon_as_it_has_moved_the_leases_has_noted_the_j
         await world.clock_jumps.follow()
     world.clock.jump(-step)
     world = await started_again(world)
-    await world.run_until(seconds(30) - MOMENT)
-    assert await world.state(callback) is State.DIALING
-    await world.run_until(MOMENT)
-    assert await world.state(callback) is State.FAILED
-
-
-@STEPS
-async def test_an_extension_that_is_under_way_goes_by_the_clock_as_it_is(
-    world: World, step: timedelta, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It may have read its callback before the jump, and be stored after the leases were moved."""
-    callback = await dialing(world)
-    assert callback.lease is not None
-    read = world.store.get_many
-
-    async def read_while_the_clock_is_set(callback_ids: Sequence[str]) -> list[Callback]:
-        found = await read(callback_ids)
-        world.clock.jump(step)
-        await world.clock_jumps.follow()
-        return found
-
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(world.store, "get_many", read_while_the_clock_is_set)
-        [extended] = await world.leases.extend(ANYBODY, [callback.lease.token], seconds(30))
-    assert extended.expire_time == world.clock.now() + seconds(30)
     await world.run_until(seconds(30) - MOMENT)
     assert await world.state(callback) is State.DIALING
     await world.run_until(MOMENT)
